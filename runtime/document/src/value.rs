@@ -1,0 +1,299 @@
+//! The value itself.
+
+use crate::extent::ExtentCell;
+use crate::{Number, Object, Text};
+use std::sync::Arc;
+
+/// One JSON value. A clone shares, a change copies what it must.
+#[derive(Clone)]
+pub struct Document(Repr);
+
+/// Private, so that further forms (text that nobody has looked into yet) can be added without a caller's
+/// knowledge. Everyone else reads through [`View`].
+#[derive(Clone)]
+enum Repr {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Decimal(Text),
+    String(Text),
+    Array(Arc<Array>),
+    Object(Arc<Object>),
+}
+
+/// The elements of an array, and what is known of their size.
+#[derive(Clone, Default)]
+struct Array {
+    items: Vec<Document>,
+    extent: ExtentCell,
+}
+
+/// A document's value, borrowed: what `match` works on.
+#[derive(Clone, Copy)]
+pub enum View<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number.
+    Number(Number<'a>),
+    /// A string.
+    String(&'a Text),
+    /// The elements of an array.
+    Array(&'a [Document]),
+    /// The entries of an object.
+    Object(&'a Object),
+}
+
+impl Document {
+    /// `null`
+    pub const NULL: Self = Self(Repr::Null);
+
+    /// An empty object.
+    #[must_use]
+    pub fn empty_object() -> Self {
+        Self::from(Object::default())
+    }
+
+    /// A number from its text, which must follow the JSON grammar; the text is kept where printing the value
+    /// again would change it.
+    #[must_use]
+    pub fn number_from_text(text: &str) -> Self {
+        if let Ok(value) = text.parse::<i64>()
+            && text != "-0"
+        {
+            return Self(Repr::Int(value));
+        }
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() && ryu::Buffer::new().format_finite(value) == text => {
+                Self(Repr::Float(value))
+            }
+            _ => Self(Repr::Decimal(Text::from(text))),
+        }
+    }
+
+    /// What the value is.
+    #[must_use]
+    #[inline]
+    pub fn view(&self) -> View<'_> {
+        match &self.0 {
+            Repr::Null => View::Null,
+            Repr::Bool(value) => View::Bool(*value),
+            Repr::Int(value) => View::Number(Number::Int(*value)),
+            Repr::Float(value) => View::Number(Number::Float(*value)),
+            Repr::Decimal(text) => View::Number(Number::Decimal(text)),
+            Repr::String(text) => View::String(text),
+            Repr::Array(array) => View::Array(&array.items),
+            Repr::Object(object) => View::Object(object),
+        }
+    }
+
+    /// Whether the value is `null`.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self.0, Repr::Null)
+    }
+
+    /// The boolean, if it is one.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.0 {
+            Repr::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The string, if it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        self.as_text().map(Text::as_str)
+    }
+
+    /// The string to share, if it is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&Text> {
+        match &self.0 {
+            Repr::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is one.
+    #[must_use]
+    pub fn as_number(&self) -> Option<Number<'_>> {
+        match self.view() {
+            View::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The number as an integer, if it is a whole one that fits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        self.as_number()?.as_i64()
+    }
+
+    /// The number as a double, if it is a number.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        Some(self.as_number()?.as_f64())
+    }
+
+    /// The elements, if it is an array.
+    #[must_use]
+    #[inline]
+    pub fn as_array(&self) -> Option<&[Document]> {
+        match &self.0 {
+            Repr::Array(array) => Some(&array.items),
+            _ => None,
+        }
+    }
+
+    /// The entries, if it is an object.
+    #[must_use]
+    #[inline]
+    pub fn as_object(&self) -> Option<&Object> {
+        match &self.0 {
+            Repr::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The elements to change, if it is an array. Copies them first when they are shared.
+    pub fn as_array_mut(&mut self) -> Option<&mut Vec<Document>> {
+        match &mut self.0 {
+            Repr::Array(array) => {
+                let array = Arc::make_mut(array);
+                array.extent.forget();
+                Some(&mut array.items)
+            }
+            _ => None,
+        }
+    }
+
+    /// The entries to change, if it is an object. Copies them first when they are shared.
+    pub fn as_object_mut(&mut self) -> Option<&mut Object> {
+        match &mut self.0 {
+            Repr::Object(object) => {
+                let object = Arc::make_mut(object);
+                object.extent.forget();
+                Some(object)
+            }
+            _ => None,
+        }
+    }
+
+    /// What is remembered of the size of an array or an object; nothing for a scalar, whose size is soon told.
+    pub(crate) fn extent_cell(&self) -> Option<&ExtentCell> {
+        match &self.0 {
+            Repr::Array(array) => Some(&array.extent),
+            Repr::Object(object) => Some(&object.extent),
+            _ => None,
+        }
+    }
+
+    /// The value of `key`, if it is an object that has it.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, key: &str) -> Option<&Document> {
+        self.as_object()?.get(key)
+    }
+
+    /// The element at `index`, if it is an array that long.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<&Document> {
+        self.as_array()?.get(index)
+    }
+
+    /// The JSON name of the value's type: `null`, `boolean`, `number`, `string`, `array` or `object`.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self.view() {
+            View::Null => "null",
+            View::Bool(_) => "boolean",
+            View::Number(_) => "number",
+            View::String(_) => "string",
+            View::Array(_) => "array",
+            View::Object(_) => "object",
+        }
+    }
+}
+
+impl PartialEq for Document {
+    /// Compares by value: `1` equals `1.0`, and the order of keys does not count.
+    fn eq(&self, other: &Self) -> bool {
+        match (self.view(), other.view()) {
+            (View::Null, View::Null) => true,
+            (View::Bool(a), View::Bool(b)) => a == b,
+            (View::Number(a), View::Number(b)) => a == b,
+            (View::String(a), View::String(b)) => a == b,
+            (View::Array(a), View::Array(b)) => a == b,
+            (View::Object(a), View::Object(b)) => std::ptr::eq(a, b) || a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self::NULL
+    }
+}
+
+impl From<bool> for Document {
+    fn from(value: bool) -> Self {
+        Self(Repr::Bool(value))
+    }
+}
+
+impl From<i64> for Document {
+    fn from(value: i64) -> Self {
+        Self(Repr::Int(value))
+    }
+}
+
+impl From<u32> for Document {
+    fn from(value: u32) -> Self {
+        Self(Repr::Int(value.into()))
+    }
+}
+
+impl From<f64> for Document {
+    /// A number that JSON cannot write (NaN, an infinity) becomes `null`.
+    fn from(value: f64) -> Self {
+        if value.is_finite() { Self(Repr::Float(value)) } else { Self::NULL }
+    }
+}
+
+impl From<&str> for Document {
+    fn from(value: &str) -> Self {
+        Self(Repr::String(Text::from(value)))
+    }
+}
+
+impl From<String> for Document {
+    fn from(value: String) -> Self {
+        Self(Repr::String(Text::from(value)))
+    }
+}
+
+impl From<Text> for Document {
+    fn from(value: Text) -> Self {
+        Self(Repr::String(value))
+    }
+}
+
+impl From<Vec<Document>> for Document {
+    fn from(items: Vec<Document>) -> Self {
+        Self(Repr::Array(Arc::new(Array { items, extent: ExtentCell::default() })))
+    }
+}
+
+impl From<Object> for Document {
+    fn from(object: Object) -> Self {
+        Self(Repr::Object(Arc::new(object)))
+    }
+}
+
+const _: () = assert!(size_of::<Document>() == 16, "a document is two words");
