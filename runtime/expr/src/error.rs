@@ -1,0 +1,74 @@
+//! What can go wrong with an expression, when it is compiled and when it is evaluated.
+
+/// Why a text is no expression. The caller adds the place within the definition.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}: {reason}")]
+pub struct CompileError {
+    /// What is wrong, in the service's words: `The value for the field 'x.$' must be a valid JSONPath or …`.
+    pub message: String,
+    /// What exactly the parser stumbled on, for the author of a definition.
+    pub reason: String,
+    /// The name of the field at fault.
+    pub field: String,
+    /// Byte offset within the expression's text.
+    pub offset: usize,
+}
+
+impl CompileError {
+    /// A field that holds neither a path nor a call.
+    pub(crate) fn no_expression(field: &str, reason: String, offset: usize) -> Self {
+        let message =
+            format!("The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call");
+        Self { message, reason, field: field.to_owned(), offset }
+    }
+}
+
+/// A payload template of which one field is no expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error} at {pointer}")]
+pub struct TemplateError {
+    /// JSON pointer, below the template, of the object that holds the field ([`CompileError::field`]): the
+    /// service gives the object as the place. Empty for the template itself.
+    pub pointer: String,
+    /// What is wrong with the field.
+    pub error: CompileError,
+}
+
+/// The name under which a failed evaluation reaches `Retry` and `Catch`.
+///
+/// The specification also has `States.ParameterPathFailure` and `States.IntrinsicFailure`; the service reports
+/// `States.Runtime` in their place, and so does this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorName {
+    /// `States.Runtime`
+    Runtime,
+    /// `States.ResultPathMatchFailure`
+    ResultPathMatchFailure,
+    /// `States.ReferencePathConflict`
+    ReferencePathConflict,
+    /// `States.QueryEvaluationError`
+    QueryEvaluationError,
+}
+
+impl ErrorName {
+    /// The name as it stands in a definition.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Runtime => "States.Runtime",
+            Self::ResultPathMatchFailure => "States.ResultPathMatchFailure",
+            Self::ReferencePathConflict => "States.ReferencePathConflict",
+            Self::QueryEvaluationError => "States.QueryEvaluationError",
+        }
+    }
+}
+
+/// A failed evaluation: its name, and its text without the prefix that names the state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", name.as_str())]
+pub struct EvalError {
+    /// The error's name.
+    pub name: ErrorName,
+    /// The service's wording.
+    pub message: String,
+}

@@ -1,0 +1,319 @@
+//! The one compiled form.
+
+use crate::condition::Condition;
+use crate::intrinsic::Call;
+use crate::path::{Flaw, Miss, Path, Root, clipped_json};
+use crate::template::Template;
+use crate::time::parse_timestamp;
+use crate::{CompileError, ErrorName, EvalError, Scope, TemplateError};
+use fleetstep_document::{Document, Text, View};
+use std::sync::Arc;
+
+/// A compiled expression, with the name of the field that it stands in. Cheap to clone; Send and Sync.
+#[derive(Clone, Debug)]
+pub struct Expr(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    kind: Kind,
+    field: Text,
+    source: Text,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Literal(Document),
+    /// The path of a `…Path` field.
+    Path(Path),
+    /// The path of a `….$` field, of `ErrorPath` or `CausePath`: its misses are worded otherwise.
+    Reference(Path),
+    Intrinsic(Call),
+    Template(Template),
+    Condition(Condition),
+}
+
+impl Expr {
+    /// A constant.
+    #[must_use]
+    pub fn literal(value: Document) -> Self {
+        Self::new(Kind::Literal(value), "", "")
+    }
+
+    /// A JSONPath (over `$` or `$$`) in a `…Path` field (`InputPath`, `SecondsPath`, …) named `field`.
+    ///
+    /// # Errors
+    /// The text is no JSONPath.
+    pub fn path(text: &str, field: &str) -> Result<Self, CompileError> {
+        let path = Path::parse(text).map_err(|flaw| CompileError {
+            message: format!("The value for the field '{field}' must be a valid JSONPath"),
+            reason: flaw.reason,
+            field: field.to_owned(),
+            offset: flaw.offset,
+        })?;
+        Ok(Self::new(Kind::Path(path), field, text))
+    }
+
+    /// A JSONPath or an intrinsic call, as `ErrorPath`, `CausePath` or a `….$` field may hold.
+    ///
+    /// # Errors
+    /// The text is neither.
+    pub fn path_or_intrinsic(text: &str, field: &str) -> Result<Self, CompileError> {
+        let flawed = |flaw: Flaw| CompileError::no_expression(field, flaw.reason, flaw.offset);
+        let kind = if text.starts_with('$') {
+            Kind::Reference(Path::parse(text).map_err(flawed)?)
+        } else {
+            let call = Call::parse(text).map_err(flawed)?;
+            match call.constant() {
+                Some(value) => Kind::Literal(value),
+                None => Kind::Intrinsic(call),
+            }
+        };
+        Ok(Self::new(kind, field, text))
+    }
+
+    /// A payload template (`Parameters`, `ResultSelector`, `ItemSelector`): keys that end in `.$` are expressions.
+    ///
+    /// # Errors
+    /// The first field at fault, with its place.
+    pub fn template(template: &Document) -> Result<Self, TemplateError> {
+        let kind = match Template::compile(template)? {
+            Template::Literal(value) => Kind::Literal(value),
+            template => Kind::Template(template),
+        };
+        Ok(Self::new(kind, "", ""))
+    }
+
+    /// A Choice rule's condition.
+    #[must_use]
+    pub fn condition(condition: Condition) -> Self {
+        Self::new(Kind::Condition(condition), "", "")
+    }
+
+    fn new(kind: Kind, field: &str, source: &str) -> Self {
+        Self(Arc::new(Compiled { kind, field: Text::from(field), source: Text::from(source) }))
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// What the service answers when a path finds nothing or a function refuses its arguments.
+    #[inline]
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Document, EvalError> {
+        if let Kind::Path(path) | Kind::Reference(path) = &self.0.kind
+            && let Some(found) = path.at_hand(scope)
+        {
+            return Ok(found.clone());
+        }
+        self.compute(scope)
+    }
+
+    fn compute(&self, scope: &Scope<'_>) -> Result<Document, EvalError> {
+        match &self.0.kind {
+            Kind::Literal(value) => Ok(value.clone()),
+            Kind::Path(path) => path.read(scope).map_err(|miss| self.invalid_path(&miss)),
+            Kind::Reference(path) => path.read(scope).or_else(|miss| self.unresolved(path, miss, scope)),
+            Kind::Intrinsic(call) => call.evaluate(scope).map_err(|failure| failure.worded(&self.0.source, scope)),
+            Kind::Template(template) => template.evaluate(scope),
+            Kind::Condition(condition) => condition.holds(scope).map(Document::from),
+        }
+    }
+
+    /// The truth of a condition.
+    ///
+    /// # Errors
+    /// A `Variable` or an operand's path that finds nothing; an expression that is no boolean.
+    pub fn test(&self, scope: &Scope<'_>) -> Result<bool, EvalError> {
+        if let Kind::Condition(condition) = &self.0.kind {
+            return condition.holds(scope);
+        }
+        let value = self.evaluate(scope)?;
+        value
+            .as_bool()
+            .ok_or_else(|| runtime(format!("A condition must be a boolean but was: {}", clipped_json(&value))))
+    }
+
+    /// A non-negative whole number of seconds (Wait, TimeoutSeconds, HeartbeatSeconds).
+    ///
+    /// # Errors
+    /// The value is missing, negative or no whole number.
+    pub fn seconds(&self, scope: &Scope<'_>) -> Result<u64, EvalError> {
+        self.wanted(scope, |value| {
+            let text = plain_text(value);
+            let Ok(seconds) = text.parse::<i64>() else {
+                return Err(self.about("cannot be parsed as a long value", &text));
+            };
+            u64::try_from(seconds).map_err(|_| self.about("references a negative value", &text))
+        })
+    }
+
+    /// A point in time, microseconds since the epoch, from an ISO-8601 offset date-time.
+    ///
+    /// # Errors
+    /// The value is missing or no such date-time.
+    pub fn timestamp_us(&self, scope: &Scope<'_>) -> Result<i64, EvalError> {
+        self.wanted(scope, |value| match value.as_str().and_then(parse_timestamp) {
+            Some(instant) => Ok(instant.as_microsecond()),
+            None => Err(self.about(
+                "does not reference a valid ISO-8601 extended offset date-time format string",
+                &plain_text(value),
+            )),
+        })
+    }
+
+    /// A whole number (`MaxConcurrencyPath`, `ToleratedFailureCountPath`); its range is the caller's to check.
+    ///
+    /// # Errors
+    /// The value is missing or no whole number.
+    pub fn integer(&self, scope: &Scope<'_>) -> Result<i64, EvalError> {
+        self.parsed(scope, "integer")
+    }
+
+    /// A number (`ToleratedFailurePercentagePath`); its range is the caller's to check.
+    ///
+    /// # Errors
+    /// The value is missing or no number.
+    pub fn float(&self, scope: &Scope<'_>) -> Result<f64, EvalError> {
+        self.parsed(scope, "float")
+    }
+
+    /// An array (`ItemsPath`).
+    ///
+    /// # Errors
+    /// The value is missing or no array.
+    pub fn array(&self, scope: &Scope<'_>) -> Result<Document, EvalError> {
+        let value = match &self.0.kind {
+            Kind::Path(path) => path.read(scope).map_err(|miss| self.unapplied(&miss, scope))?,
+            _ => self.evaluate(scope)?,
+        };
+        if value.as_array().is_some() {
+            return Ok(value);
+        }
+        // The service names the path within the context object, not the `$$` that led there.
+        let path = self.0.source.strip_prefix('$').filter(|path| path.starts_with('$')).unwrap_or(&self.0.source);
+        Err(runtime(format!("Reference path \"{path}\" must point to array.")))
+    }
+
+    /// A string (`ErrorPath`, `CausePath`).
+    ///
+    /// # Errors
+    /// The value is missing or no string.
+    pub fn string(&self, scope: &Scope<'_>) -> Result<Text, EvalError> {
+        let value = self.evaluate(scope)?;
+        value.as_text().cloned().ok_or_else(|| {
+            let (field, source) = (&self.0.field, &self.0.source);
+            let value = clipped_json(&value);
+            runtime(format!("The value for the field '{field}' must be a string, but '{source}' was: {value}"))
+        })
+    }
+
+    /// The value, when it is the same whatever the scope.
+    #[must_use]
+    pub fn as_literal(&self) -> Option<&Document> {
+        match &self.0.kind {
+            Kind::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The text it was written as; empty for a literal, a template and a condition.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// Reads the value of a `…Path` field with `read`.
+    fn wanted<T>(
+        &self,
+        scope: &Scope<'_>,
+        read: impl FnOnce(&Document) -> Result<T, EvalError>,
+    ) -> Result<T, EvalError> {
+        match &self.0.kind {
+            Kind::Literal(value) => read(value),
+            Kind::Path(path) => match path.with(scope, read) {
+                Ok(read) => read,
+                Err(_) if self.is_wait_field() => {
+                    let (field, source) = (&self.0.field, &self.0.source);
+                    Err(runtime(format!("The {field} parameter does not reference an input value: {source}")))
+                }
+                Err(miss) => Err(self.invalid_path(&miss)),
+            },
+            _ => read(&self.evaluate(scope)?),
+        }
+    }
+
+    /// A number, or a string that reads as one.
+    fn parsed<T: std::str::FromStr>(&self, scope: &Scope<'_>, kind: &str) -> Result<T, EvalError> {
+        self.wanted(scope, |value| {
+            let text = plain_text(value);
+            let number =
+                if matches!(value.view(), View::Number(_) | View::String(_)) { text.parse().ok() } else { None };
+            number.ok_or_else(|| {
+                let (field, source) = (&self.0.field, &self.0.source);
+                runtime(format!("The {field} field refers to value \"{text}\" which is not a valid {kind}: {source}"))
+            })
+        })
+    }
+
+    /// Wait has a wording of its own for what it does not find.
+    fn is_wait_field(&self) -> bool {
+        matches!(self.0.field.as_str(), "SecondsPath" | "TimestampPath")
+    }
+
+    fn about(&self, complaint: &str, value: &str) -> EvalError {
+        runtime(format!("The {} parameter {complaint}: {} == {value}", self.0.field, self.0.source))
+    }
+
+    fn invalid_path(&self, miss: &Miss) -> EvalError {
+        runtime(format!("Invalid path '{}' : {}", self.0.source, miss.message()))
+    }
+
+    /// An `ItemsPath` that leads nowhere has an error of its own.
+    fn unapplied(&self, miss: &Miss, scope: &Scope<'_>) -> EvalError {
+        let key = match miss {
+            Miss::NotFound(missing) => missing.key.as_ref(),
+            _ => None,
+        };
+        let Some(key) = key else { return self.invalid_path(miss) };
+        EvalError {
+            name: ErrorName::ReferencePathConflict,
+            message: format!("Unable to apply step \"{key}\" to input {}", clipped_json(scope.root)),
+        }
+    }
+
+    /// What a `….$` field has where its path finds nothing.
+    fn unresolved(&self, path: &Path, miss: Miss, scope: &Scope<'_>) -> Result<Document, EvalError> {
+        let (field, source) = (&self.0.field, &self.0.source);
+        match miss {
+            // The service gives null for an element past the end of an array, but fails for a missing key.
+            Miss::NotFound(missing) if missing.past_end => Ok(Document::NULL),
+            Miss::Exhausted => Err(self.invalid_path(&miss)),
+            Miss::NotFound(_) | Miss::Invalid(_) => {
+                let input = match path.root() {
+                    Root::Input => clipped_json(scope.root),
+                    Root::Context => clipped_json(&scope.context.context()),
+                };
+                Err(runtime(format!(
+                    "The JSONPath '{source}' specified for the field '{field}' could not be found in the input '{input}'"
+                )))
+            }
+        }
+    }
+}
+
+/// A failure that no `Catch` sees.
+pub(crate) fn runtime(message: String) -> EvalError {
+    EvalError { name: ErrorName::Runtime, message }
+}
+
+/// A string as it is, anything else as JSON.
+fn plain_text(value: &Document) -> Text {
+    match value.as_text() {
+        Some(text) => text.clone(),
+        None => Text::from(clipped_json(value)),
+    }
+}
+
+const _: () = {
+    const fn shared_between_threads<T: Send + Sync>() {}
+    shared_between_threads::<Expr>();
+};

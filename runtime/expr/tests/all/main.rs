@@ -1,0 +1,27 @@
+//! The expressions against data: tables of this repository, and the service's recorded answers where they are at hand.
+#![allow(clippy::print_stderr, reason = "a test that has no data says so")]
+
+mod bounds;
+mod conditions;
+mod expressions;
+mod recorded;
+mod references;
+
+use fleetstep_document::Document;
+use fleetstep_expr::{Chance, EvalError, Scope};
+
+/// Parses a document that a test was written with.
+fn json(text: &str) -> Document {
+    Document::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Evaluates over `root` with the context object `context` and a fixed seed.
+fn over<T>(
+    root: &Document,
+    context: &Document,
+    evaluate: impl FnOnce(&Scope<'_>) -> Result<T, EvalError>,
+) -> Result<T, EvalError> {
+    let chance = Chance::new(7);
+    let scope = Scope { root, input: root, result: None, error_output: None, context, variables: &[], chance: &chance };
+    evaluate(&scope)
+}
