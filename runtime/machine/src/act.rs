@@ -1,0 +1,159 @@
+//! What the eight kinds of state do.
+
+use crate::recover::Fault;
+use crate::run::{Exit, Run, Sight};
+use crate::strand::{ForkId, Phase, StrandId, Timer};
+use crate::{Command, Happening, Kind, Next, Rule, StateId, Task, Timestamp, Until};
+use fleetstep_document::Document;
+use fleetstep_expr::Expr;
+use std::time::Duration;
+
+/// What an act comes to. The fourth outcome, failure, is the `Err` beside it.
+pub(crate) enum Act<'a> {
+    /// It is done, with this result.
+    Done(Document, Exit<'a>),
+    /// It waits for the world.
+    Wait,
+    /// It waits for its branches.
+    Fork(ForkId),
+}
+
+/// What acting gives.
+pub(crate) type Acted<'a> = Result<Act<'a>, Fault>;
+
+/// What the service says of a Choice that nothing leads out of; `States.NoChoiceMatched` it does not say.
+const NO_WAY_OUT: &str = "Failed to transition out of the state. The state does not point to a next state.";
+
+/// The longest Wait, in seconds: 24,855 days.
+const WAIT_SECONDS_MAX: u64 = 24_855 * 86_400;
+
+impl<'a> Run<'a> {
+    pub(crate) fn act_on(&mut self, id: StrandId, input: Document) -> Acted<'a> {
+        match &self.state(id).kind {
+            Kind::Pass { arguments, result, .. } => self.pass(id, input, result.as_ref().or(arguments.as_ref())),
+            Kind::Task(task) => self.call(id, task, input),
+            Kind::Choice { rules, default } => self.choose(id, rules, *default, input),
+            Kind::Wait(until) => self.sleep(id, until, input),
+            Kind::Parallel(parallel) => self.fork_parallel(id, parallel, input),
+            Kind::Map(map) => self.fork_map(id, map, input),
+            Kind::Succeed => self.succeed(id, input),
+            Kind::Fail { error, cause } => Err(self.fail(id, &input, error.as_ref(), cause.as_ref())?),
+        }
+    }
+
+    fn pass(&self, id: StrandId, input: Document, instead: Option<&Expr>) -> Acted<'a> {
+        let exit = Exit::of(self.state(id), instead.is_some());
+        match instead {
+            Some(expr) => Ok(Act::Done(self.evaluate(id, expr, Sight::of(&input))?, exit)),
+            None => Ok(Act::Done(input, exit)),
+        }
+    }
+
+    /// Goes where the first rule that holds says, or else to the default.
+    fn choose(&self, id: StrandId, rules: &'a [Rule], default: Option<StateId>, input: Document) -> Acted<'a> {
+        let state = self.state(id);
+        for rule in rules {
+            if self.with_scope(id, Sight::of(&input), |scope| rule.condition.test(scope))? {
+                let exit = Exit {
+                    assign: &rule.assign,
+                    output: rule.output.as_ref().or(state.output.as_ref()),
+                    next: Next::State(rule.next),
+                    ..Exit::of(state, false)
+                };
+                return Ok(Act::Done(input, exit));
+            }
+        }
+        let next = default.ok_or_else(|| self.runtime_fault(id, NO_WAY_OUT))?;
+        Ok(Act::Done(input, Exit { next: Next::State(next), ..Exit::of(state, false) }))
+    }
+
+    fn succeed(&self, id: StrandId, input: Document) -> Acted<'a> {
+        Ok(Act::Done(input, Exit { next: Next::End, ..Exit::of(self.state(id), false) }))
+    }
+
+    fn sleep(&mut self, id: StrandId, until: &Until, input: Document) -> Acted<'a> {
+        let until = match until {
+            Until::Seconds(seconds) => {
+                let seconds = self.with_scope(id, Sight::of(&input), |scope| seconds.seconds(scope))?;
+                self.now.after(self.wait_of(id, seconds)?)
+            }
+            Until::Timestamp(timestamp) => {
+                let at = self.with_scope(id, Sight::of(&input), |scope| timestamp.timestamp_us(scope))?;
+                let at = Timestamp::from_micros(at);
+                self.wait_of(id, at.since(self.now).as_secs())?;
+                at
+            }
+        };
+        if until <= self.now {
+            return Ok(Act::Done(input, Exit::of(self.state(id), false)));
+        }
+        let ticket = self.wait(id, Phase::Sleeping);
+        self.wake_at(ticket, until);
+        Ok(Act::Wait)
+    }
+
+    fn wait_of(&self, id: StrandId, seconds: u64) -> Result<Duration, Fault> {
+        if seconds > WAIT_SECONDS_MAX {
+            return Err(self.runtime_fault(id, "Wait state delay is too long."));
+        }
+        Ok(Duration::from_secs(seconds))
+    }
+
+    fn call(&mut self, id: StrandId, task: &'a Task, input: Document) -> Acted<'a> {
+        let timeout = self.limit(id, task.timeout.as_ref(), &input)?;
+        let heartbeat = self.limit(id, task.heartbeat.as_ref(), &input)?;
+        let arguments = match &task.arguments {
+            Some(arguments) => {
+                let arguments = self.evaluate(id, arguments, Sight::of(&input))?;
+                self.measure(id, &arguments)?;
+                arguments
+            }
+            None => input,
+        };
+        let (timer, deadline) = self.deadline_of(timeout, heartbeat);
+        self.record(id, |_| Happening::TaskScheduled { task: task.task, input: arguments.clone(), timeout, heartbeat });
+        self.record(id, |_| Happening::TaskStarted { task: task.task });
+        let ticket = self.wait(id, Phase::Calling(timer));
+        self.effects.commands.push(Command::Call {
+            ticket,
+            task: task.task,
+            input: arguments,
+            state: self.state(id).name.clone(),
+            retry_count: self.execution.strand(id).retry_count(),
+            deadline,
+        });
+        if timer != Timer::Unarmed {
+            self.wake_at(ticket, deadline);
+        }
+        Ok(Act::Wait)
+    }
+
+    fn limit(&self, id: StrandId, expr: Option<&Expr>, input: &Document) -> Result<Option<Duration>, Fault> {
+        let Some(expr) = expr else { return Ok(None) };
+        let seconds = self.with_scope(id, Sight::of(input), |scope| expr.seconds(scope))?;
+        Ok(Some(Duration::from_secs(seconds)))
+    }
+
+    /// When a call is over, and whether a timer of its own sees to it.
+    fn deadline_of(&self, timeout: Option<Duration>, heartbeat: Option<Duration>) -> (Timer, Timestamp) {
+        let first = match (timeout, heartbeat) {
+            (timeout, Some(heartbeat)) if timeout.is_none_or(|timeout| heartbeat < timeout) => {
+                Some((Timer::Heartbeat, heartbeat))
+            }
+            (Some(timeout), _) => Some((Timer::Timeout, timeout)),
+            (None, _) => None,
+        };
+        match first.map(|(timer, after)| (timer, self.now.after(after))) {
+            Some((timer, at)) if at < self.execution.deadline => (timer, at),
+            _ => (Timer::Unarmed, self.execution.deadline),
+        }
+    }
+
+    /// How a Fail state fails; the `Err` is a path that finds nothing.
+    fn fail(&self, id: StrandId, input: &Document, error: Option<&Expr>, cause: Option<&Expr>) -> Result<Fault, Fault> {
+        let text = |expr: Option<&Expr>| {
+            expr.map(|expr| self.with_scope(id, Sight::of(input), |scope| expr.string(scope))).transpose()
+        };
+        Ok(Fault::of_fail(text(error)?, text(cause)?))
+    }
+}

@@ -1,0 +1,90 @@
+//! What goes into an execution, and what comes out of it.
+
+use crate::{Failure, HistoryEvent, TaskId, Timestamp};
+use fleetstep_document::{Document, Text};
+
+/// Names one wait of one strand. A reply whose generation has passed is late, and ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    /// Index of the strand.
+    pub strand: u32,
+    /// Generation of the strand's wait.
+    pub generation: u32,
+}
+
+/// What happened outside.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The first step.
+    Start,
+    /// Go on after [`Status::Yielded`]; or the execution's deadline has come.
+    Resume,
+    /// A called task answered.
+    Reply(Ticket, Result<Document, Failure>),
+    /// A time that was asked for has come.
+    Wake(Ticket),
+    /// Someone ends the execution.
+    Abort(Failure),
+}
+
+/// What is to be done outside.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Call a task, and reply once: by `deadline` the execution goes on without it.
+    Call {
+        /// To be named in the reply.
+        ticket: Ticket,
+        /// Which task of the program.
+        task: TaskId,
+        /// What the task gets.
+        input: Document,
+        /// Name of the calling state.
+        state: Text,
+        /// How often this state was retried: 0 at the first call.
+        retry_count: u32,
+        /// When the call is over, answered or not.
+        deadline: Timestamp,
+    },
+    /// Send [`Event::Wake`] at a time.
+    Wake {
+        /// To be named in the event.
+        ticket: Ticket,
+        /// When.
+        at: Timestamp,
+    },
+    /// Neither an answer nor a wake-up of this ticket is waited for any more: stop the work if that is easy.
+    Cancel(Ticket),
+}
+
+/// Where one step's commands go; reused from step to step.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// To be carried out in order.
+    pub commands: Vec<Command>,
+    /// What happened, in order, as far as the execution's [`HistoryLevel`](crate::HistoryLevel) asks for it.
+    pub history: Vec<HistoryEvent>,
+}
+
+/// Where an execution stands after a step.
+#[derive(Clone, Debug)]
+pub enum Status {
+    /// It waits for a reply or a time.
+    Waiting,
+    /// It used up its step budget: send [`Event::Resume`] when others have had their turn.
+    Yielded,
+    /// It is over.
+    Finished(Outcome),
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// `SUCCEEDED`, with the output.
+    Succeeded(Document),
+    /// `FAILED`
+    Failed(Failure),
+    /// `TIMED_OUT`: the machine's own `TimeoutSeconds`, or the five minutes that an express workflow has.
+    TimedOut(Failure),
+    /// `ABORTED`
+    Aborted(Failure),
+}

@@ -1,0 +1,86 @@
+//! The context object (`$$`), made only when an expression asks for it.
+
+use crate::execution::Execution;
+use crate::strand::StrandId;
+use crate::{Kind, Program, Timestamp};
+use fleetstep_document::{Document, ObjectBuilder};
+use fleetstep_expr::ContextSource;
+use std::time::Duration;
+
+/// The context object as one strand sees it.
+pub(crate) struct Context<'a> {
+    pub(crate) execution: &'a Execution,
+    pub(crate) program: &'a Program,
+    pub(crate) strand: StrandId,
+    /// The item that an `ItemSelector` is evaluated for: its iteration has no strand yet.
+    pub(crate) item: Option<(u32, &'a Document)>,
+}
+
+impl ContextSource for Context<'_> {
+    fn context(&self) -> Document {
+        let identity = &self.execution.identity;
+        let execution = ObjectBuilder::with_capacity(6)
+            .with("Id", identity.execution_arn.clone())
+            .with("Input", self.execution.input.clone())
+            .with("StartTime", date_time(self.execution.started))
+            .with("Name", identity.execution_name.clone())
+            .with("RoleArn", identity.role_arn.clone())
+            .with("RedriveCount", 0_i64);
+        let machine = ObjectBuilder::with_capacity(2)
+            .with("Id", identity.state_machine_arn.clone())
+            .with("Name", identity.state_machine_name.clone());
+        let context = ObjectBuilder::with_capacity(4)
+            .with("Execution", execution.build())
+            .with("StateMachine", machine.build())
+            .with("State", self.state());
+        match self.item() {
+            Some((index, value)) => context.with("Map", map(index, value)).build(),
+            None => context.build(),
+        }
+    }
+}
+
+impl Context<'_> {
+    fn state(&self) -> Document {
+        let strand = &self.execution.strands[self.strand as usize];
+        let state = &self.program.states[strand.state.index()];
+        let entered = self.execution.started.after(Duration::from_micros(strand.entered_us.into()));
+        let object =
+            ObjectBuilder::with_capacity(3).with("Name", state.name.clone()).with("EnteredTime", date_time(entered));
+        match state.kind {
+            // Only the kinds that can be retried have a count.
+            Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => object.with("RetryCount", strand.retry_count()).build(),
+            _ => object.build(),
+        }
+    }
+
+    /// The item of the innermost Map around the strand.
+    fn item(&self) -> Option<(u32, &Document)> {
+        if self.item.is_some() {
+            return self.item;
+        }
+        let mut at = self.strand;
+        while let Some(parent) = self.execution.strands[at as usize].parent {
+            let fork = &self.execution.forks[parent.fork as usize];
+            if let Some(items) = &fork.items {
+                return items.at(parent.index as usize).map(|item| (parent.index, item));
+            }
+            at = fork.owner;
+        }
+        None
+    }
+}
+
+fn map(index: u32, value: &Document) -> Document {
+    let item = ObjectBuilder::with_capacity(2).with("Index", index).with("Value", value.clone()).build();
+    ObjectBuilder::with_capacity(1).with("Item", item).build()
+}
+
+/// `2024-07-15T12:00:00.123Z`
+fn date_time(at: Timestamp) -> Document {
+    match jiff::Timestamp::from_microsecond(at.as_micros()) {
+        Ok(time) => Document::from(time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
+        // Outside the years that a calendar covers.
+        Err(_) => Document::NULL,
+    }
+}

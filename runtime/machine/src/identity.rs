@@ -1,0 +1,18 @@
+//! Who an execution is. To this room these are texts that the context object shows, nothing more.
+
+use fleetstep_document::Text;
+
+/// Who an execution is, as its context object and its tasks see it.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// ARN of the execution (`$$.Execution.Id`).
+    pub execution_arn: Text,
+    /// Name of the execution (`$$.Execution.Name`).
+    pub execution_name: Text,
+    /// ARN of the role that it was started under (`$$.Execution.RoleArn`).
+    pub role_arn: Text,
+    /// ARN of the state machine (`$$.StateMachine.Id`).
+    pub state_machine_arn: Text,
+    /// Name of the state machine (`$$.StateMachine.Name`).
+    pub state_machine_name: Text,
+}

@@ -1,0 +1,37 @@
+//! The compiled state machine ([`Program`]) and the [`Execution`] that steps through it.
+//!
+//! Pure: no clock, no I/O, no locks, no threads. Time, replies and chance come in as arguments, what is to be
+//! done outside goes out as [`Command`]s. The same program, input, seed and events give the same result, so
+//! that an execution can be simulated, replayed and stopped between any two steps. How a definition is
+//! written, and in which query language, ends at the door of this room.
+#![forbid(unsafe_code)]
+
+mod act;
+mod command;
+mod context;
+mod execution;
+mod failure;
+mod fork;
+mod history;
+mod identity;
+mod program;
+mod record;
+mod recover;
+mod run;
+mod strand;
+#[doc(hidden)]
+pub mod testing;
+mod time;
+
+pub use command::{Command, Effects, Event, Outcome, Status, Ticket};
+pub use execution::{
+    EXECUTION_DURATION_MAX, Execution, ExecutionStart, MAP_ITERATIONS_LIVE_MAX, OUTPUT_BYTES_MAX, STEP_TRANSITIONS_MAX,
+};
+pub use failure::Failure;
+pub use history::{Happening, HistoryEvent, HistoryLevel, StateKind};
+pub use identity::Identity;
+pub use program::{
+    Assignment, Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule,
+    Settle, State, StateId, Task, TaskId, Until, VariableId,
+};
+pub use time::Timestamp;

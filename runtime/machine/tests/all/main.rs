@@ -1,0 +1,10 @@
+//! What an execution does, told by what it asks for, what it answers and the history that it leaves.
+//!
+//! The expected event numbers and their order are the service's, as far as recordings and its documentation tell.
+
+mod chaos;
+mod forks;
+mod limits;
+mod recovery;
+mod states;
+mod support;
