@@ -1,0 +1,156 @@
+//! The door: start an execution, attended or not.
+
+use crate::admission::{Admission, Limits, Saturated};
+use crate::calls::Calls;
+use crate::clock::Clock;
+use crate::flight::Flight;
+use crate::host::TaskHost;
+use crate::run::{Attended, Run};
+use crate::running::Running;
+use crate::worker::{Worker, WorkerHandle};
+use fleetstep_document::Document;
+use fleetstep_machine::{Effects, ExecutionStart, Failure, HistoryLevel, Identity, Outcome, Program, Timestamp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Runs executions. Cheap to clone; all clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+struct Shared {
+    admission: Arc<Admission>,
+    workers: Box<[WorkerHandle]>,
+    /// Counts what was handed to workers, to hand it round.
+    handed: AtomicUsize,
+    clock: Clock,
+}
+
+/// What is to be run.
+pub struct Start {
+    /// The compiled state machine.
+    pub program: Arc<Program>,
+    /// Runs its tasks.
+    pub host: Arc<dyn TaskHost>,
+    /// Who the execution is.
+    pub identity: Arc<Identity>,
+    /// Its input.
+    pub input: Document,
+    /// What its chance starts from.
+    pub seed: u64,
+}
+
+/// How an execution ended, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it was started.
+    pub started: Timestamp,
+    /// When it ended.
+    pub stopped: Timestamp,
+}
+
+/// Told once, when the execution has ended. It must not block. It may be called before [`Engine::start`]
+/// returns: an execution that never waits is over by then.
+pub type OnFinish = Box<dyn FnOnce(Finished) + Send>;
+
+/// An execution that nobody attends.
+pub struct Handle(Option<(WorkerHandle, Arc<AtomicU64>)>);
+
+impl Handle {
+    /// Ends the execution as `ABORTED`, unless it is over already. The end is told as any other, soon.
+    pub fn abort(self, failure: Failure) {
+        if let Some((worker, key)) = self.0 {
+            worker.abort(key, failure);
+        }
+    }
+}
+
+impl Engine {
+    /// An engine with its workers, which live on the current tokio runtime.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self::with_clock(limits, Clock::Wall)
+    }
+
+    pub(crate) fn with_clock(limits: Limits, clock: Clock) -> Self {
+        let spawn = |_| {
+            let (worker, handle) = Worker::new(clock);
+            tokio::spawn(worker);
+            handle
+        };
+        Self(Arc::new(Shared {
+            admission: Admission::new(limits.executions_running_max),
+            workers: (0..limits.workers.max(1)).map(spawn).collect(),
+            handed: AtomicUsize::new(0),
+            clock,
+        }))
+    }
+
+    /// Runs an execution within the caller's own future, and returns when it has ended: one that never waits ends
+    /// within the first poll. If the future is dropped midway, the execution goes on without it.
+    pub async fn run(&self, start: Start) -> Result<Finished, Saturated> {
+        let mut run = self.admit(start, None)?;
+        if let Some(outcome) = run.depart(self.0.clock, &mut Effects::default()) {
+            return Ok(run.finished(outcome, self.0.clock));
+        }
+        Ok(Attended::new(run, self.0.clock, self.next_worker().clone()).await)
+    }
+
+    /// Starts an execution and returns. The first leg is run here; if it has to wait, a worker carries it on.
+    pub fn start(&self, start: Start, on_finish: OnFinish) -> Result<Handle, Saturated> {
+        let mut run = self.admit(start, Some(on_finish))?;
+        if let Some(outcome) = run.depart(self.0.clock, &mut Effects::default()) {
+            let finished = run.finished(outcome, self.0.clock);
+            run.flight.finish(finished);
+            return Ok(Handle(None));
+        }
+        let key = Arc::new(AtomicU64::new(u64::MAX));
+        run.key = Some(Arc::clone(&key));
+        let worker = self.next_worker();
+        worker.adopt(run);
+        Ok(Handle(Some((worker.clone(), key))))
+    }
+
+    /// How many executions are running.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.0.admission.running()
+    }
+
+    /// Lets no further execution in, and waits at most `patience` for those that are running. Returns how many
+    /// are running still.
+    pub async fn drain(&self, patience: Duration) -> usize {
+        self.0.admission.close();
+        // Either way, what is left is what counts.
+        let _ = tokio::time::timeout(patience, self.0.admission.idle()).await;
+        self.running()
+    }
+
+    fn admit(&self, start: Start, on_finish: Option<OnFinish>) -> Result<Run, Saturated> {
+        let permit = self.0.admission.admit()?;
+        let started = self.0.clock.now();
+        let Start { program, host, identity, input, seed } = start;
+        let history = HistoryLevel::Off;
+        let execution = ExecutionStart { input, identity, seed, started, history };
+        Ok(Run {
+            running: Running::new(program, execution),
+            flight: Flight { host, calls: Calls::None, on_finish, permit },
+            answers: VecDeque::new(),
+            has_yielded: false,
+            now: started,
+            key: None,
+        })
+    }
+
+    /// Hands work round. What waits costs a worker nothing, so that counting would not tell who has more to do.
+    fn next_worker(&self) -> &WorkerHandle {
+        let workers = &self.0.workers;
+        &workers[self.0.handed.fetch_add(1, Ordering::Relaxed) % workers.len()]
+    }
+}

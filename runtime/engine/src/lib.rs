@@ -1,0 +1,40 @@
+//! Many executions at once: admission, shards, timers, the one clock, and the simulator that replaces them all
+//! in tests.
+//!
+//! What a task *is* this room does not know: it asks a [`TaskHost`]. Nor does it know ASL, ARNs or HTTP.
+//!
+//! ```text
+//!  Engine::run ───┐ admission: a permit, or Saturated        ┌─► Attended   in the caller's own future
+//!  Engine::start ─┴─► Run: the first leg, inline ──► waits? ─┤       │ dropped midway
+//!                      └─► never waits: it is over           └─► Worker ◄┘  one for each core
+//!                                                                  │
+//!                          Simulator ───────────────────────────► Shard     pure: slots, one timer queue
+//! ```
+//!
+//! All of them drive the same [`Execution`](fleetstep_machine::Execution), wrapped with its alarms (`running`). An
+//! execution that waits for a time is a slot and a timer entry; one that waits for calls holds those futures beside
+//! its slot. Neither has a task of its own.
+#![forbid(unsafe_code)]
+
+mod admission;
+mod alarms;
+mod bell;
+mod calls;
+pub mod clock;
+mod engine;
+mod flight;
+mod host;
+mod run;
+mod running;
+mod shard;
+pub mod simulator;
+#[cfg(test)]
+mod tests;
+mod timer_queue;
+mod worker;
+
+pub use admission::{Limits, Saturated};
+pub use engine::{Engine, Finished, Handle, OnFinish, Start};
+pub use fleetstep_machine::{Failure, Identity, Outcome, Program, TaskId, Timestamp};
+pub use host::{Call, Reply, ReplyFuture, TaskHost};
+pub use shard::{Key, Output, Shard};

@@ -1,0 +1,159 @@
+//! One execution that drives itself: the first leg of every execution, and the whole of an attended one.
+
+use crate::calls::Answer;
+use crate::clock::{Clock, Nap};
+use crate::engine::Finished;
+use crate::flight::Flight;
+use crate::running::{Request, Running};
+use crate::worker::WorkerHandle;
+use fleetstep_machine::{Effects, Event, Outcome, Status, Ticket, Timestamp};
+use std::collections::VecDeque;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::task::{Context, Poll};
+
+/// Events that an execution takes in before others have their turn.
+pub(crate) const TURN_EVENTS_MAX: usize = 16;
+
+/// Ends a turn that could go on: others come first, and before this task comes again, the runtime looks at its
+/// timers and sockets.
+pub(crate) fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
+    let polled = pin!(tokio::task::yield_now()).poll(cx);
+    debug_assert!(polled.is_pending(), "the first poll yields");
+    Poll::Pending
+}
+
+/// An execution under way, with all that it needs to go on anywhere.
+pub(crate) struct Run {
+    pub(crate) running: Running,
+    pub(crate) flight: Flight,
+    /// Answers that were there at once, not taken in yet.
+    pub(crate) answers: VecDeque<(Ticket, Answer)>,
+    /// Whether the last step used up its budget.
+    pub(crate) has_yielded: bool,
+    /// The last reading of the clock: time never goes back for an execution.
+    pub(crate) now: Timestamp,
+    /// The key that a worker gave it, for its handle.
+    pub(crate) key: Option<Arc<AtomicU64>>,
+}
+
+impl Run {
+    /// The first leg: everything up to where the execution has to wait, or where its turn is over.
+    pub(crate) fn depart(&mut self, clock: Clock, effects: &mut Effects) -> Option<Outcome> {
+        let outcome = self.step(Event::Start, effects);
+        if outcome.is_some() { outcome } else { self.take_answers(clock, effects) }
+    }
+
+    /// Takes in the answers that are there already, as long as the turn lasts.
+    fn take_answers(&mut self, clock: Clock, effects: &mut Effects) -> Option<Outcome> {
+        for _ in 0..TURN_EVENTS_MAX {
+            let (ticket, answer) = self.answers.pop_front()?;
+            self.read(clock);
+            let outcome = self.step(Event::Reply(ticket, answer), effects);
+            if outcome.is_some() || self.has_yielded {
+                return outcome;
+            }
+        }
+        None
+    }
+
+    /// What has happened outside meanwhile.
+    fn next_event(&mut self, clock: Clock, cx: &mut Context<'_>) -> Option<Event> {
+        let polled = self.flight.calls.poll_next(cx);
+        self.read(clock);
+        match polled {
+            Poll::Ready(Some((ticket, answer))) => Some(Event::Reply(ticket, answer)),
+            Poll::Ready(None) | Poll::Pending => self.running.due_event(self.now),
+        }
+    }
+
+    /// Its end, which is now.
+    pub(crate) fn finished(&self, outcome: Outcome, clock: Clock) -> Finished {
+        Finished { outcome, started: self.running.started(), stopped: clock.now().max(self.now) }
+    }
+
+    fn read(&mut self, clock: Clock) {
+        self.now = clock.now().max(self.now);
+    }
+
+    fn step(&mut self, event: Event, effects: &mut Effects) -> Option<Outcome> {
+        let Self { running, flight, answers, has_yielded, now, .. } = self;
+        *has_yielded &= !matches!(event, Event::Resume);
+        let ask = |request| match request {
+            Request::Call(ticket, call) => answers.extend(flight.call(ticket, call).map(|answer| (ticket, answer))),
+            Request::Cancel(tickets) => flight.calls.cancel(&tickets),
+        };
+        let status = running.step(event, *now, effects, ask);
+        *has_yielded |= matches!(status, Status::Yielded);
+        match status {
+            Status::Finished(outcome) => Some(outcome),
+            Status::Waiting | Status::Yielded => None,
+        }
+    }
+}
+
+/// A [`Run`] after its first leg, within its caller's future. The caller's own task polls the calls: there is no spawn, no channel and,
+/// until something is really pending, no timer. Dropped midway, the run goes to a worker.
+pub(crate) struct Attended {
+    /// `None` once it is over.
+    run: Option<Run>,
+    effects: Effects,
+    nap: Nap,
+    clock: Clock,
+    worker: WorkerHandle,
+}
+
+impl Attended {
+    pub(crate) fn new(run: Run, clock: Clock, worker: WorkerHandle) -> Self {
+        Self { run: Some(run), effects: Effects::default(), nap: Nap::default(), clock, worker }
+    }
+
+    /// One turn. `Pending` means that the execution has to wait for something that will wake it, or that others
+    /// should have their turn.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let Self { run, effects, nap, clock, .. } = self;
+        let run = run.as_mut().expect("a future is not polled after its end");
+        for _ in 0..TURN_EVENTS_MAX {
+            if let Some(outcome) = run.take_answers(*clock, effects) {
+                return Poll::Ready(outcome);
+            }
+            // What came from outside goes first, so that a branch that never pauses does not shut the others out.
+            let event = match run.next_event(*clock, cx) {
+                Some(event) => event,
+                None if run.has_yielded => Event::Resume,
+                None if !run.answers.is_empty() => break,
+                None => {
+                    std::task::ready!(nap.poll(run.running.due(), run.now, cx));
+                    continue;
+                }
+            };
+            if let Some(outcome) = run.step(event, effects) {
+                return Poll::Ready(outcome);
+            }
+            if run.has_yielded {
+                break;
+            }
+        }
+        give_way(cx)
+    }
+}
+
+impl Future for Attended {
+    type Output = Finished;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished> {
+        let outcome = std::task::ready!(self.turn(cx));
+        let run = self.run.take().expect("it has just ended");
+        Poll::Ready(run.finished(outcome, self.clock))
+    }
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        // The caller has hung up. What was begun is not undone by that: a worker brings it to its end.
+        if let Some(run) = self.run.take() {
+            self.worker.adopt(run);
+        }
+    }
+}
