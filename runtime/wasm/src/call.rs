@@ -1,0 +1,226 @@
+//! One call: a fresh instance, the event in, the result out.
+
+use crate::function::Permit;
+use crate::limits::Limits;
+use crate::module::{Code, Handle, Run};
+use crate::output::{Handled, Output, ResultTooLarge, TaskError};
+use crate::quantum::{self, DeadlinePassed, Stay, Turn, Turns};
+use crate::state::{Caller, State};
+use crate::wasi::{Pipe, Streams};
+use crate::{Function, RESULT_BYTES_MAX, failure};
+use bytes::Bytes;
+use fleetstep_document::{Document, Text};
+use fleetstep_engine::{Call, Failure, Reply, clock};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use wasmtime::component::{ComponentExportIndex, InstancePre};
+use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime_wasi::I32Exit;
+
+/// Bytes that a guest may hand to one host function. A result in UTF-8 has a bound of its own.
+const HOSTCALL_BYTES_MAX: usize = 1 << 20;
+/// How long after the caller's deadline a call is ended here, should the caller not have dropped it.
+const CALLER_GRACE: Duration = Duration::from_secs(1);
+/// Stands for "never" where a deadline is beyond what the clock can tell.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
+type Answer = Result<Document, Failure>;
+
+/// What all parts of a call need to know.
+struct Brief {
+    permit: Permit,
+    /// What a result that is too large is said to come from.
+    label: Text,
+    /// How long the call may take.
+    granted: Duration,
+    /// When that time is over.
+    deadline: Instant,
+}
+
+/// Starts a call and gives it its first turn, here and now.
+pub(crate) fn start(permit: Permit, call: Call, label: Text) -> Reply {
+    let began = clock::instant();
+    let function = Arc::clone(&permit.0);
+    let patience = call.deadline.since(clock::now());
+    let granted = function.config().timeout.min(patience);
+    let at = |after| began.checked_add(after).unwrap_or_else(|| began + FOREVER);
+    // At its own deadline the caller drops the call and says what that means; only the function's timeout is ours to say.
+    let ends = at(if granted < patience { granted } else { granted.saturating_add(CALLER_GRACE) });
+    let guest = run(Brief { permit, label, granted, deadline: at(granted) }, call);
+    let mut turns = Turns::new(Arc::clone(&function.shared.ticker), ends, guest);
+    // Nobody hears this waker. It does no harm: whoever awaits the reply, or the lane, polls the guest again.
+    match turns.turn(began, &mut Context::from_waker(Waker::noop())) {
+        Turn::Done(answer) => Reply::Ready(answer),
+        Turn::Spent => {
+            let task = SlowTask::start(&function, turns);
+            Reply::Later(Box::pin(task.finish(granted)))
+        }
+        Turn::Waits => Reply::Later(Box::pin(wait(function, turns, granted))),
+    }
+}
+
+/// The guest waits for something, and this thread with it, until the guest burns CPU.
+async fn wait(function: Arc<Function>, mut turns: Turns<Answer>, granted: Duration) -> Answer {
+    match turns.stay().await {
+        Stay::Done(answer) => answer,
+        Stay::TimedOut => Err(failure::timed_out(granted)),
+        Stay::Spent => SlowTask::start(&function, turns).finish(granted).await,
+    }
+}
+
+/// A guest in the slow lane; dropped, it is stopped at the end of its turn.
+struct SlowTask(JoinHandle<Option<Answer>>);
+
+impl SlowTask {
+    fn start(function: &Function, turns: Turns<Answer>) -> Self {
+        Self(function.shared.lane.spawn(turns.go_on()))
+    }
+
+    async fn finish(mut self, granted: Duration) -> Answer {
+        match (&mut self.0).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => Err(failure::timed_out(granted)),
+            Err(error) => Err(failure::crashed(&error)),
+        }
+    }
+}
+
+impl Drop for SlowTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Sets the bounds that hold for every guest.
+pub(crate) fn restrict(store: &mut Store<State>) {
+    store.limiter(|state| &mut state.limits);
+    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+    quantum::meter(store);
+}
+
+/// The whole call. What it holds is let go in reverse order: the instance first, the permit last.
+async fn run(brief: Brief, mut call: Call) -> Answer {
+    let input = std::mem::replace(&mut call.input, Document::NULL).to_json();
+    let function = Arc::clone(&brief.permit.0);
+    match &function.module.linked.code {
+        Code::Task { pre, handle } => task(&brief, call, pre, handle, &input).await,
+        Code::Command { .. } | Code::CoreCommand { .. } => command(&brief, call, input).await,
+    }
+}
+
+/// The store of one call. `streams` are asked for when the module imports WASI.
+fn store(brief: &Brief, call: Call, streams: impl FnOnce() -> Streams) -> Store<State> {
+    let function = &brief.permit.0;
+    let wasi = function.module.linked.wasi;
+    let state = State {
+        limits: Limits::new(function.config().memory_bytes_max),
+        deadline: brief.deadline,
+        wasi: wasi.map(|preview| Box::new(streams().grant(preview, &function.environment))),
+        caller: Some(Caller { function: Arc::clone(function), call }),
+    };
+    let mut store = Store::new(&function.shared.engine, state);
+    restrict(&mut store);
+    store
+}
+
+async fn task(
+    brief: &Brief,
+    call: Call,
+    pre: &InstancePre<State>,
+    handle: &ComponentExportIndex,
+    input: &str,
+) -> Answer {
+    let arn = call.identity.execution_arn.clone();
+    let mut store = store(brief, call, || {
+        let log = || Pipe::to_log(Arc::clone(&brief.permit.0), arn.clone());
+        Streams { stdin: Bytes::new(), stdout: log(), stderr: log() }
+    });
+    match handled(&mut store, pre, handle, input).await {
+        Ok(Ok(Output(Ok(result)))) => Ok(result),
+        Ok(Ok(Output(Err(error)))) => Err(failure::not_json(&error.to_string())),
+        Ok(Err(TaskError { error, message })) => Err(failure::guest(&error, &message)),
+        Err(error) => Err(stopped(brief, store.data(), &error)),
+    }
+}
+
+async fn handled(
+    store: &mut Store<State>,
+    pre: &InstancePre<State>,
+    handle: &ComponentExportIndex,
+    input: &str,
+) -> wasmtime::Result<Handled> {
+    let instance = pre.instantiate_async(&mut *store).await?;
+    let handle = instance.get_func(&mut *store, handle).expect("the export was there when the module was loaded");
+    // SAFETY: `Linked::try_out` has checked this type at an instance of this very `InstancePre` before a module is
+    // handed out, and the type of an export does not differ between instances.
+    let handle = unsafe { Handle::new_unchecked(handle) };
+    handle.call_async(store, (input,)).await.map(|(handled,)| handled)
+}
+
+async fn command(brief: &Brief, call: Call, input: String) -> Answer {
+    let (stdout, stderr) =
+        (Pipe::to_result(), Pipe::to_log(Arc::clone(&brief.permit.0), call.identity.execution_arn.clone()));
+    let streams = || Streams { stdin: input.into(), stdout: stdout.clone(), stderr: stderr.clone() };
+    let mut store = store(brief, call, streams);
+    let status = exit_status(&mut store, &brief.permit.0.module.linked.code).await;
+    let Some(written) = stdout.take_result() else {
+        return Err(failure::result_too_large(&brief.label));
+    };
+    match status {
+        Ok(0) => result(written.trim_ascii(), &brief.label),
+        Ok(_) if store.data().limits.refused() => Err(failure::out_of_memory(brief.permit.0.config())),
+        Ok(status) => Err(failure::exit(status, &stderr.take_last_line())),
+        Err(error) => Err(stopped(brief, store.data(), &error)),
+    }
+}
+
+async fn exit_status(store: &mut Store<State>, code: &Code) -> wasmtime::Result<i32> {
+    let ended = match code {
+        Code::Command { pre, run } => {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            let run = instance.get_func(&mut *store, run).expect("the export was there when the module was loaded");
+            // SAFETY: as in `handled`.
+            let run = unsafe { Run::new_unchecked(run) };
+            run.call_async(store, ()).await.map(|(ended,)| i32::from(ended.is_err()))
+        }
+        Code::CoreCommand { pre, start } => {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            let start = instance.get_module_export(&mut *store, start).and_then(wasmtime::Extern::into_func);
+            let start = start.expect("`_start` was a function when the module was loaded").typed::<(), ()>(&*store)?;
+            start.call_async(store, ()).await.map(|()| 0)
+        }
+        Code::Task { .. } => unreachable!("a task is not called as a command"),
+    };
+    ended.or_else(|error| match error.downcast_ref::<I32Exit>() {
+        Some(&I32Exit(status)) => Ok(status),
+        None => Err(error),
+    })
+}
+
+fn result(written: &[u8], label: &Text) -> Answer {
+    if written.is_empty() {
+        return Err(failure::not_json("nothing was written to stdout"));
+    }
+    if written.len() > RESULT_BYTES_MAX {
+        return Err(failure::result_too_large(label));
+    }
+    Document::parse(written).map_err(|error| failure::not_json(&error.to_string()))
+}
+
+/// Why a guest did not come to its end.
+fn stopped(brief: &Brief, state: &State, error: &wasmtime::Error) -> Failure {
+    if error.is::<DeadlinePassed>() {
+        failure::timed_out(brief.granted)
+    } else if error.is::<ResultTooLarge>() {
+        failure::result_too_large(&brief.label)
+    } else if error.is::<PoolConcurrencyLimitError>() {
+        // A module of several memories takes as many of the pool's places, so that these may go before the permits.
+        failure::throttled()
+    } else if state.limits.refused() {
+        failure::out_of_memory(brief.permit.0.config())
+    } else {
+        failure::trap(error)
+    }
+}

@@ -1,0 +1,141 @@
+//! A function: a module with a name and a configuration, and the way in to a call of it.
+
+use crate::call;
+use crate::logs::Logs;
+use crate::sandbox::Shared;
+use crate::{FunctionConfig, LogLine, Module, Sandbox, failure};
+use fleetstep_document::Text;
+use fleetstep_engine::{Call, Reply};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// A module with a name and a configuration.
+pub struct Function {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) module: Arc<Module>,
+    /// The configuration's environment, as WASI takes it.
+    pub(crate) environment: Vec<(String, String)>,
+    name: Text,
+    arn: Text,
+    config: FunctionConfig,
+    logs: Logs,
+    running: AtomicU32,
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function").field("arn", &self.arn).field("module", &self.module).finish_non_exhaustive()
+    }
+}
+
+impl Function {
+    /// Names a module and says what it may use. [`Sandbox::check`] tells beforehand whether that makes sense; if it
+    /// does not, every call fails with the reason.
+    #[must_use]
+    pub fn new(sandbox: &Sandbox, name: Text, arn: Text, module: Arc<Module>, mut config: FunctionConfig) -> Arc<Self> {
+        let shared = Arc::clone(&sandbox.shared);
+        config.memory_bytes_max = config.memory_bytes_max.min(shared.config.memory_bytes_max);
+        let environment = config.environment.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        Arc::new(Self {
+            shared,
+            module,
+            environment,
+            name,
+            arn,
+            config,
+            logs: Logs::default(),
+            running: AtomicU32::new(0),
+        })
+    }
+
+    /// Calls it, as a `Resource` that names it directly does: a result over the limit is told as that of its ARN.
+    ///
+    /// A call that ends within its first turn of about a millisecond is [`Reply::Ready`]; it had no queue, no spawn and
+    /// no wake-up. A guest that waits goes on where the reply is awaited, one that burns CPU goes on in the slow lane.
+    /// Either is stopped when the reply is dropped. Needs a tokio runtime with a timer.
+    pub fn invoke(self: &Arc<Self>, call: Call) -> Reply {
+        self.invoke_as(call, &self.arn)
+    }
+
+    /// Calls it on behalf of the resource that `label` names in `States.DataLimitExceeded`, `lambda` for example.
+    pub fn invoke_as(self: &Arc<Self>, call: Call, label: &Text) -> Reply {
+        match Permit::take(self) {
+            Some(permit) => call::start(permit, call, label.clone()),
+            None => Reply::Ready(Err(failure::throttled())),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Text {
+        &self.name
+    }
+
+    /// Its ARN.
+    #[must_use]
+    pub fn arn(&self) -> &Text {
+        &self.arn
+    }
+
+    /// Its module.
+    #[must_use]
+    pub fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> &FunctionConfig {
+        &self.config
+    }
+
+    /// Calls that are under way.
+    #[must_use]
+    pub fn running(&self) -> u32 {
+        self.running.load(Relaxed)
+    }
+
+    /// The newest `lines_max` lines of its log, oldest first.
+    #[must_use]
+    pub fn log(&self, lines_max: usize) -> Vec<LogLine> {
+        self.logs.newest(lines_max)
+    }
+
+    pub(crate) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+}
+
+/// The right to one call, within the function's concurrency and the sandbox's instances. Dropped after the instance.
+pub(crate) struct Permit(pub(crate) Arc<Function>);
+
+impl Permit {
+    fn take(function: &Arc<Function>) -> Option<Self> {
+        if !take_one(&function.running, function.config.concurrency_max) {
+            return None;
+        }
+        if !take_one(&function.shared.running, function.shared.config.instances_max) {
+            function.running.fetch_sub(1, Relaxed);
+            return None;
+        }
+        Some(Self(Arc::clone(function)))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.shared.running.fetch_sub(1, Relaxed);
+        self.0.running.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Adds first and looks then: cheaper than a loop of compare and exchange, and at the limit at most refuses one that
+/// would just have fitted.
+fn take_one(counter: &AtomicU32, max: u32) -> bool {
+    let fits = counter.fetch_add(1, Relaxed) < max;
+    if !fits {
+        counter.fetch_sub(1, Relaxed);
+    }
+    fits
+}

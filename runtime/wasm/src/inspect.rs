@@ -1,0 +1,68 @@
+//! What a module's bytes are, before anything is compiled.
+
+use crate::module::ModuleError;
+use std::borrow::Cow;
+use wasmparser::{Parser, Payload};
+use wit_component::ComponentEncoder;
+
+/// Custom sections of this name hold the world that a core module was written against.
+const WORLD_SECTION: &str = "component-type";
+
+/// Bytes that can be compiled.
+pub(crate) enum Binary<'a> {
+    /// A component, or a core module that was made one.
+    Component(Cow<'a, [u8]>),
+    /// A core module that is to be a WASI command.
+    Core(&'a [u8]),
+}
+
+/// Tells components from core modules, and makes a component of a core module that carries its world: this is
+/// what wit-bindgen leaves in a plain `wasm32-unknown-unknown` build.
+pub(crate) fn inspect(bytes: &[u8]) -> Result<Binary<'_>, ModuleError> {
+    if Parser::is_component(bytes) {
+        return Ok(Binary::Component(Cow::Borrowed(bytes)));
+    }
+    if !Parser::is_core_wasm(bytes) {
+        return Err(ModuleError::NotWasm);
+    }
+    let core = survey(bytes).map_err(|error| ModuleError::Invalid(error.to_string()))?;
+    if !core.has_world || core.is_command {
+        return Ok(Binary::Core(bytes));
+    }
+    if core.imports_wasi {
+        return Err(ModuleError::NeedsAdapter);
+    }
+    // What is encoded is validated when it is compiled.
+    let encoded = ComponentEncoder::default().module(bytes).and_then(|mut encoder| encoder.encode());
+    encoded
+        .map(|component| Binary::Component(Cow::Owned(component)))
+        .map_err(|error| ModuleError::Invalid(format!("{error:#}")))
+}
+
+#[derive(Default)]
+struct Survey {
+    has_world: bool,
+    imports_wasi: bool,
+    is_command: bool,
+}
+
+fn survey(bytes: &[u8]) -> Result<Survey, wasmparser::BinaryReaderError> {
+    let mut core = Survey::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::CustomSection(section) => core.has_world |= section.name().starts_with(WORLD_SECTION),
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    core.imports_wasi |= import?.module.starts_with("wasi_");
+                }
+            }
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    core.is_command |= export?.name == "_start";
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(core)
+}

@@ -1,0 +1,92 @@
+//! Bounds on what one instance may hold.
+
+use wasmtime::ResourceLimiter;
+
+/// Core instances within one component: its own, adapters and shims.
+pub(crate) const CORE_INSTANCES_MAX: u32 = 16;
+/// Memories within one component.
+pub(crate) const MEMORIES_MAX: u32 = 4;
+/// Tables within one component.
+pub(crate) const TABLES_MAX: u32 = 8;
+/// Tables within one core module.
+pub(crate) const MODULE_TABLES_MAX: u32 = 4;
+/// Entries of one table. Programs of the Go tool chain need more than the engine's default of 20,000.
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
+
+/// Counts an instance's memory, and remembers that it was refused some.
+pub(crate) struct Limits {
+    memory_bytes: usize,
+    memory_bytes_max: usize,
+    granted_last: usize,
+    refused: bool,
+}
+
+impl Limits {
+    pub(crate) fn new(memory_bytes_max: u64) -> Self {
+        let memory_bytes_max = usize::try_from(memory_bytes_max).unwrap_or(usize::MAX);
+        Self { memory_bytes: 0, memory_bytes_max, granted_last: 0, refused: false }
+    }
+
+    /// Whether the guest asked for memory and did not get it. One that then fails did so for want of memory.
+    pub(crate) fn refused(&self) -> bool {
+        self.refused
+    }
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let more = desired.saturating_sub(current);
+        let fits = self.memory_bytes.checked_add(more).filter(|&all| all <= self.memory_bytes_max);
+        match fits {
+            Some(all) => (self.memory_bytes, self.granted_last) = (all, more),
+            None => self.refused = true,
+        }
+        Ok(fits.is_some())
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        // Granted here, but beyond the memory's own maximum, or refused by the operating system.
+        self.memory_bytes -= std::mem::take(&mut self.granted_last);
+        self.refused = true;
+        Ok(())
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES_MAX as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_MAX as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_all_memories_together() {
+        let mut limits = Limits::new(100);
+        assert!(limits.memory_growing(0, 60, None).unwrap());
+        assert!(!limits.memory_growing(0, 60, None).unwrap(), "a second memory counts too");
+        assert!(limits.refused());
+        assert!(limits.memory_growing(60, 100, None).unwrap(), "what fits is still granted");
+    }
+
+    #[test]
+    fn a_growth_that_failed_is_given_back() {
+        let mut limits = Limits::new(100);
+        assert!(limits.memory_growing(0, 100, None).unwrap());
+        limits.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
+        assert!(limits.refused());
+        assert!(limits.memory_growing(0, 100, None).unwrap());
+    }
+}

@@ -1,0 +1,298 @@
+//! A module that was verified and compiled, and why one was not.
+
+use crate::linker::{self, Imports, Linkers};
+use crate::output::Handled;
+use crate::state::State;
+use crate::wasi::Preview;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use wasmtime::component::{self, Component, ComponentExportIndex};
+use wasmtime::{Engine, ModuleExport, ResourcesRequired, Store};
+
+/// Bytes of one page of linear memory.
+const PAGE_BYTES: u64 = 64 << 10;
+/// Exports that an error names.
+const NAMED_MAX: usize = 8;
+
+/// SHA-256 of a module's bytes as they were uploaded. Displayed in lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How a module is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleKind {
+    /// It exports `handle` of the world `fleetstep:task/task`.
+    Task,
+    /// A WASI command: the event on stdin, the result on stdout.
+    Command,
+}
+
+/// What a module must be, for those whose module is something else.
+const EXPECTED: &str = "expected a component that exports `handle: func(event: string) -> result<string, task-error>` \
+    of the world fleetstep:task/task@0.1.0, a core module built for wasm32-unknown-unknown that carries this world, \
+    or a WASI command (`_start` of a core module, or wasi:cli/run@0.2)";
+
+/// Why a module was not accepted. All but [`Host`](Self::Host) are the uploader's to mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModuleError {
+    /// More bytes than a module may have.
+    #[error("the module has {bytes} bytes, and {bytes_max} are allowed")]
+    TooLarge {
+        /// How many it has.
+        bytes: u64,
+        /// How many it may have.
+        bytes_max: u64,
+    },
+    /// Neither a module nor a component in binary form.
+    #[error("this is not WebAssembly in binary form; {EXPECTED}")]
+    NotWasm,
+    /// Malformed, using a proposal that is not enabled, or larger than any instance may be.
+    #[error("the module is not valid: {0}")]
+    Invalid(String),
+    /// A core module with a world that imports WASI's first preview.
+    #[error(
+        "the core module carries a component's world but imports wasi_snapshot_preview1; \
+         build it for wasm32-unknown-unknown or wasm32-wasip2"
+    )]
+    NeedsAdapter,
+    /// It exports nothing that can be called.
+    #[error("the module exports {0}; {EXPECTED}")]
+    NotATask(String),
+    /// `handle` or `run` has another type than it should.
+    #[error("the module's export has the wrong type: {0}; {EXPECTED}")]
+    WrongType(String),
+    /// It imports what nobody offers.
+    #[error(
+        "the module imports what no host function answers: {}; it may import fleetstep:task/{{context, environment, \
+         logging}}@0.1, wasi:{{cli, clocks, filesystem, io, random, sockets}}@0.2, or as a command \
+         wasi_snapshot_preview1",
+        .0.join(", ")
+    )]
+    UnknownImports(Vec<String>),
+    /// It imports an interface that is offered, but with other contents.
+    #[error("the module's imports do not match what the host offers: {0}")]
+    WrongImports(String),
+    /// An instance of it could not be made.
+    #[error("the module failed when it was tried: {0}")]
+    Trial(String),
+    /// The host's fault: its cache directory, or the compiler.
+    #[error("the host could not load the module: {0}")]
+    Host(String),
+}
+
+/// A module that was verified and compiled.
+pub struct Module {
+    pub(crate) digest: Digest,
+    pub(crate) bytes_len: u64,
+    pub(crate) linked: Linked,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("digest", &self.digest).field("kind", &self.kind()).finish_non_exhaustive()
+    }
+}
+
+impl Module {
+    /// Digest of the bytes that were uploaded.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// How it is called.
+    #[must_use]
+    pub fn kind(&self) -> ModuleKind {
+        match self.linked.code {
+            Code::Task { .. } => ModuleKind::Task,
+            Code::Command { .. } | Code::CoreCommand { .. } => ModuleKind::Command,
+        }
+    }
+
+    /// Size of the bytes that were uploaded.
+    #[must_use]
+    pub fn bytes_len(&self) -> u64 {
+        self.bytes_len
+    }
+
+    /// Size of its largest memory before it runs. A function must be given at least this much.
+    #[must_use]
+    pub fn memory_bytes_min(&self) -> u64 {
+        self.linked.memory_bytes_min
+    }
+}
+
+/// Compiled code, whatever it is.
+#[derive(Clone)]
+pub(crate) enum Compiled {
+    Component(Component),
+    Core(wasmtime::Module),
+}
+
+impl Compiled {
+    pub(crate) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+        match self {
+            Self::Component(component) => component.serialize(),
+            Self::Core(module) => module.serialize(),
+        }
+    }
+}
+
+/// Compiled code with its imports answered and its export looked up.
+#[derive(Clone)]
+pub(crate) struct Linked {
+    pub(crate) code: Code,
+    /// The state of WASI that an instance needs.
+    pub(crate) wasi: Option<Preview>,
+    memory_bytes_min: u64,
+}
+
+/// What is instantiated for a call, and what is called in it.
+#[derive(Clone)]
+pub(crate) enum Code {
+    Task { pre: component::InstancePre<State>, handle: ComponentExportIndex },
+    Command { pre: component::InstancePre<State>, run: ComponentExportIndex },
+    CoreCommand { pre: wasmtime::InstancePre<State>, start: ModuleExport },
+}
+
+/// `handle` of a task.
+pub(crate) type Handle<'a> = component::TypedFunc<(&'a str,), (Handled,)>;
+/// `run` of a command.
+pub(crate) type Run = component::TypedFunc<(), (Result<(), ()>,)>;
+
+/// Answers the imports of compiled code, or says what it lacks.
+pub(crate) fn link(linkers: &Linkers, compiled: Compiled) -> Result<Linked, ModuleError> {
+    match compiled {
+        Compiled::Component(component) => link_component(linkers, &component),
+        Compiled::Core(module) => link_core(linkers, &module),
+    }
+}
+
+fn link_component(linkers: &Linkers, component: &Component) -> Result<Linked, ModuleError> {
+    let wasi = granted(linker::component_imports(component))?.then_some(Preview::Second);
+    let export = find_export(component)?;
+    // Only a component that imports core modules has no answer, and that import was refused above.
+    let memory_bytes_min = component.resources_required().as_ref().map_or(0, memory_bytes_min);
+    let pre = linkers.component.instantiate_pre(component).map_err(wrong_imports)?;
+    let code = match export {
+        ComponentExport::Handle(handle) => Code::Task { pre, handle },
+        ComponentExport::Run(run) => Code::Command { pre, run },
+    };
+    Ok(Linked { code, wasi, memory_bytes_min })
+}
+
+fn link_core(linkers: &Linkers, module: &wasmtime::Module) -> Result<Linked, ModuleError> {
+    let start = module.get_export_index("_start").ok_or_else(|| not_a_task(module.exports().map(|e| e.name())))?;
+    let start_type = module.get_export("_start").and_then(|export| export.func().cloned());
+    if !start_type.is_some_and(|func| func.params().len() == 0 && func.results().len() == 0) {
+        return Err(ModuleError::WrongType("`_start` must be a function without parameters and results".into()));
+    }
+    let wasi = granted(linker::core_imports(module))?.then_some(Preview::First);
+    let memory_bytes_min = memory_bytes_min(&module.resources_required());
+    let pre = linkers.core.instantiate_pre(module).map_err(wrong_imports)?;
+    Ok(Linked { code: Code::CoreCommand { pre, start }, wasi, memory_bytes_min })
+}
+
+enum ComponentExport {
+    Handle(ComponentExportIndex),
+    Run(ComponentExportIndex),
+}
+
+fn find_export(component: &Component) -> Result<ComponentExport, ModuleError> {
+    if let Some(handle) = component.get_export_index(None, "handle") {
+        return Ok(ComponentExport::Handle(handle));
+    }
+    let engine = component.engine();
+    let exports = component.component_type();
+    let cli = exports.exports(engine).map(|(name, _)| name).find(|name| name.starts_with("wasi:cli/run@0.2."));
+    let run = cli.and_then(|cli| {
+        let cli = component.get_export_index(None, cli)?;
+        component.get_export_index(Some(&cli), "run")
+    });
+    run.map(ComponentExport::Run).ok_or_else(|| not_a_task(exports.exports(engine).map(|(name, _)| name)))
+}
+
+fn granted(imports: Imports) -> Result<bool, ModuleError> {
+    if imports.unknown.is_empty() { Ok(imports.wasi) } else { Err(ModuleError::UnknownImports(imports.unknown)) }
+}
+
+fn wrong_imports(error: wasmtime::Error) -> ModuleError {
+    ModuleError::WrongImports(format!("{error:#}"))
+}
+
+fn not_a_task<'a>(exports: impl ExactSizeIterator<Item = &'a str>) -> ModuleError {
+    let more = exports.len().saturating_sub(NAMED_MAX);
+    let mut names: Vec<_> = exports.take(NAMED_MAX).map(|name| format!("`{name}`")).collect();
+    match (names.len(), more) {
+        (0, _) => names.push("nothing".into()),
+        (_, 0) => (),
+        (_, more) => names.push(format!("{more} more")),
+    }
+    ModuleError::NotATask(names.join(", "))
+}
+
+/// The size of the largest memory that an instance starts with. How many memories and tables it may have, and how
+/// large, the engine has checked when it compiled the module.
+fn memory_bytes_min(required: &ResourcesRequired) -> u64 {
+    required.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE_BYTES)
+}
+
+impl Linked {
+    /// Makes an instance and looks at the type of what will be called in it. Nothing of it is called; start functions
+    /// run. Calls rely on this check, see `call.rs`.
+    pub(crate) async fn try_out(&self, store: &mut Store<State>) -> Result<(), ModuleError> {
+        let failed = |error: wasmtime::Error| ModuleError::Trial(format!("{:#}", error.root_cause()));
+        let wrong = |error: wasmtime::Error| ModuleError::WrongType(format!("{error:#}"));
+        match &self.code {
+            Code::Task { pre, handle } => {
+                let instance = pre.instantiate_async(&mut *store).await.map_err(failed)?;
+                instance.get_typed_func::<(&str,), (Handled,)>(store, handle).map(drop).map_err(wrong)
+            }
+            Code::Command { pre, run } => {
+                let instance = pre.instantiate_async(&mut *store).await.map_err(failed)?;
+                instance.get_typed_func::<(), (Result<(), ()>,)>(store, run).map(drop).map_err(wrong)
+            }
+            Code::CoreCommand { pre, .. } => pre.instantiate_async(store).await.map(drop).map_err(failed),
+        }
+    }
+}
+
+/// Compiles, on the threads of whoever calls.
+pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, ModuleError> {
+    let invalid = |error: wasmtime::Error| ModuleError::Invalid(format!("{error:#}"));
+    match crate::inspect::inspect(bytes)? {
+        crate::inspect::Binary::Component(bytes) => {
+            Component::from_binary(engine, &bytes).map(Compiled::Component).map_err(invalid)
+        }
+        crate::inspect::Binary::Core(bytes) => {
+            wasmtime::Module::from_binary(engine, bytes).map(Compiled::Core).map_err(invalid)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Turns of guests: how long one lasts, and who has used his up.
+
+use crate::state::State;
+use crate::ticker::{TICK, Ticker};
+use fleetstep_engine::clock;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::time::Sleep;
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+/// Ticks of a guest's first turn. One would cut short whoever starts just before a tick; two give between one
+/// and two of them.
+const FIRST_TURN_TICKS: u64 = 2;
+/// Ticks of every further turn.
+const TURN_TICKS: u64 = 1;
+
+/// The deadline of a call was reached while its guest ran.
+#[derive(Debug, thiserror::Error)]
+#[error("the deadline of the call has passed")]
+pub(crate) struct DeadlinePassed;
+
+thread_local! {
+    /// When the poll that this thread is in began.
+    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Whether the guest gave the thread back because its turn was over, rather than to wait for something.
+    static SPENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives the guest of this store turns.
+pub(crate) fn meter(store: &mut Store<State>) {
+    store.set_epoch_deadline(FIRST_TURN_TICKS);
+    store.epoch_deadline_callback(on_epoch);
+}
+
+fn on_epoch(cx: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+    let now = clock::instant();
+    if now >= cx.data().deadline {
+        return Err(DeadlinePassed.into());
+    }
+    // After a wait the epoch is far ahead, though this turn has only begun.
+    if BEGAN.get().is_some_and(|began| now.duration_since(began) < TICK) {
+        return Ok(UpdateDeadline::Continue(TURN_TICKS));
+    }
+    SPENT.set(true);
+    Ok(UpdateDeadline::Yield(TURN_TICKS))
+}
+
+/// A future that runs a guest within itself, until a deadline.
+pub(crate) struct Turns<T> {
+    ticker: Arc<Ticker>,
+    guest: Pin<Box<dyn Future<Output = T> + Send>>,
+    deadline: Instant,
+    /// Set at the first wait: a guest that ends within its first turn has none.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// How a turn ended.
+pub(crate) enum Turn<T> {
+    /// The guest came to its end.
+    Done(T),
+    /// The guest would go on; it asks for another turn at once.
+    Spent,
+    /// The guest waits for something outside of it.
+    Waits,
+}
+
+/// How several turns in one place ended.
+pub(crate) enum Stay<T> {
+    /// The guest came to its end.
+    Done(T),
+    /// The guest burns CPU, and has to go on elsewhere.
+    Spent,
+    /// The deadline came while the guest waited.
+    TimedOut,
+}
+
+impl<T> Turns<T> {
+    pub(crate) fn new(ticker: Arc<Ticker>, deadline: Instant, guest: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { ticker, guest: Box::pin(guest), deadline, timer: None }
+    }
+
+    /// One turn that begins `now`.
+    pub(crate) fn turn(&mut self, now: Instant, cx: &mut Context<'_>) -> Turn<T> {
+        let _busy = self.ticker.busy();
+        BEGAN.set(Some(now));
+        SPENT.set(false);
+        match self.guest.as_mut().poll(cx) {
+            Poll::Ready(value) => Turn::Done(value),
+            Poll::Pending if SPENT.get() => Turn::Spent,
+            Poll::Pending => Turn::Waits,
+        }
+    }
+
+    /// Waits with the guest, for as long as it only waits.
+    pub(crate) async fn stay(&mut self) -> Stay<T> {
+        poll_fn(|cx| match self.turn(clock::instant(), cx) {
+            Turn::Done(value) => Poll::Ready(Stay::Done(value)),
+            Turn::Spent => Poll::Ready(Stay::Spent),
+            Turn::Waits => self.poll_deadline(cx).map(|()| Stay::TimedOut),
+        })
+        .await
+    }
+
+    /// Gives the guest turns until it comes to its end; `None` when the deadline came first.
+    pub(crate) async fn go_on(mut self) -> Option<T> {
+        // The timer belongs to the runtime that it was first awaited in.
+        self.timer = None;
+        poll_fn(move |cx| match self.turn(clock::instant(), cx) {
+            Turn::Done(value) => Poll::Ready(Some(value)),
+            Turn::Spent | Turn::Waits => self.poll_deadline(cx).map(|()| None),
+        })
+        .await
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline.into())));
+        timer.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,237 @@
+//! The sandbox: one engine and its threads, and the modules that are loaded.
+
+use crate::cache::Cache;
+use crate::lane::{Compilers, Lane};
+use crate::limits::Limits;
+use crate::linker::Linkers;
+use crate::module::{self, Digest, Linked, Module, ModuleError};
+use crate::quantum::{DeadlinePassed, Turns};
+use crate::state::State;
+use crate::ticker::Ticker;
+use crate::wasi::Streams;
+use crate::{FunctionConfig, SandboxConfig, call, engine};
+use bytes::Bytes;
+use fleetstep_engine::clock;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{Engine, Store};
+
+/// Modules that are compiled at the same time; each uses all of the compiler's threads.
+const COMPILES_MAX: usize = 1;
+/// How long a module may take to be instantiated when it is tried.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The sandbox could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine refused its settings, or the operating system the address space that they need.
+    #[error("the engine could not be set up (fewer `instances_max` need less address space): {0}")]
+    Engine(String),
+    /// The directory for compiled modules cannot be used.
+    #[error("the directory for compiled modules cannot be used: {0}")]
+    Cache(std::io::Error),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Threads(String),
+}
+
+/// What a function's configuration asks for cannot be given.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Less memory than the module starts with.
+    #[error("the module starts with {needed} bytes of memory, and the function is given {given}")]
+    MemoryTooSmall {
+        /// What an instance has before it runs.
+        needed: u64,
+        /// What the configuration says.
+        given: u64,
+    },
+    /// More memory than any function may have.
+    #[error("the function is given {given} bytes of memory, and {allowed} are the most that is allowed")]
+    MemoryTooLarge {
+        /// What the configuration says.
+        given: u64,
+        /// The sandbox's bound.
+        allowed: u64,
+    },
+    /// No time, or no calls.
+    #[error("a function's timeout and its concurrency must be more than zero")]
+    Zero,
+}
+
+/// Where modules are loaded and functions called. Clones share it; its threads end with the last of them and of the
+/// functions.
+#[derive(Clone)]
+pub struct Sandbox {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: SandboxConfig,
+    pub(crate) engine: Engine,
+    pub(crate) ticker: Arc<Ticker>,
+    pub(crate) lane: Lane,
+    /// Calls that are under way, over all functions.
+    pub(crate) running: AtomicU32,
+    linkers: Linkers,
+    compilers: Compilers,
+    compiles: Arc<Semaphore>,
+    cache: Option<Cache>,
+    loaded: Mutex<HashMap<Digest, Weak<Module>>>,
+}
+
+impl Sandbox {
+    /// Sets up the engine and its threads, which sleep until they are needed.
+    ///
+    /// # Errors
+    /// See [`SandboxError`].
+    pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let refused = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let engine = engine::new(&config).map_err(refused)?;
+        let open = |dir| Cache::open(dir, config.cache_bytes_max, engine.clone());
+        let shared = Shared {
+            linkers: Linkers::new(&engine).map_err(refused)?,
+            ticker: Arc::new(Ticker::start(engine.clone()).map_err(|error| SandboxError::Threads(error.to_string()))?),
+            lane: Lane::start(&config).map_err(|error| SandboxError::Threads(error.to_string()))?,
+            compilers: Compilers::start(&config).map_err(|error| SandboxError::Threads(error.to_string()))?,
+            compiles: Arc::new(Semaphore::new(COMPILES_MAX)),
+            cache: config.cache_dir.as_deref().map(open).transpose().map_err(SandboxError::Cache)?,
+            running: AtomicU32::new(0),
+            loaded: Mutex::default(),
+            engine,
+            config,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Verifies, compiles (or finds in the cache) and tries a module, on threads of low priority. A module that is
+    /// loaded already is answered at once. When the caller goes away, what it began is carried to its end.
+    ///
+    /// # Errors
+    /// See [`ModuleError`]: its text is for whoever uploaded the module.
+    pub async fn load(&self, bytes: Bytes) -> Result<Arc<Module>, ModuleError> {
+        let (found, bytes_max) = (bytes.len() as u64, self.shared.config.module_bytes_max);
+        if found > bytes_max {
+            return Err(ModuleError::TooLarge { bytes: found, bytes_max });
+        }
+        let hashed = bytes.clone();
+        let digest = self.shared.compilers.run(move || Digest::of(&hashed)).await.ok_or_else(panicked)?;
+        if let Some(module) = self.shared.loaded(&digest) {
+            return Ok(module);
+        }
+        let turn = Arc::clone(&self.shared.compiles).acquire_owned().await.map_err(host)?;
+        if let Some(module) = self.shared.loaded(&digest) {
+            return Ok(module);
+        }
+        let shared = Arc::clone(&self.shared);
+        self.shared.lane.spawn(shared.build(digest, bytes, turn)).await.map_err(host)?
+    }
+
+    /// Whether a function with this configuration can be made of the module.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn check(&self, module: &Module, config: &FunctionConfig) -> Result<(), ConfigError> {
+        let (given, needed) = (config.memory_bytes_max, module.memory_bytes_min());
+        let allowed = self.shared.config.memory_bytes_max;
+        if config.timeout.is_zero() || config.concurrency_max == 0 {
+            Err(ConfigError::Zero)
+        } else if given > allowed {
+            Err(ConfigError::MemoryTooLarge { given, allowed })
+        } else if given < needed {
+            Err(ConfigError::MemoryTooSmall { needed, given })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Shared {
+    fn loaded(&self, digest: &Digest) -> Option<Arc<Module>> {
+        self.modules().get(digest).and_then(Weak::upgrade)
+    }
+
+    fn modules(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Module>>> {
+        // Every change to the map is one call, which a panic elsewhere cannot leave half done.
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn build(
+        self: Arc<Self>,
+        digest: Digest,
+        bytes: Bytes,
+        _turn: OwnedSemaphorePermit,
+    ) -> Result<Arc<Module>, ModuleError> {
+        let bytes_len = bytes.len() as u64;
+        let this = Arc::clone(&self);
+        let linked = match self.compilers.run(move || this.cached(&digest)).await.ok_or_else(panicked)? {
+            // Tried again, though it was before it was kept: this takes microseconds, and calls rely on it.
+            Some(linked) => {
+                self.try_out(&linked).await?;
+                linked
+            }
+            None => self.compile(digest, bytes).await?,
+        };
+        let module = Arc::new(Module { digest, bytes_len, linked });
+        let mut modules = self.modules();
+        modules.retain(|_, module| module.strong_count() > 0);
+        modules.insert(digest, Arc::downgrade(&module));
+        Ok(module)
+    }
+
+    fn cached(&self, digest: &Digest) -> Option<Linked> {
+        let compiled = self.cache.as_ref()?.find(digest)?;
+        module::link(&self.linkers, compiled).ok()
+    }
+
+    async fn compile(self: &Arc<Self>, digest: Digest, bytes: Bytes) -> Result<Linked, ModuleError> {
+        let this = Arc::clone(self);
+        let job = move || {
+            let compiled = module::compile(&this.engine, &bytes)?;
+            Ok((module::link(&this.linkers, compiled.clone())?, compiled))
+        };
+        let (linked, compiled) = self.compilers.run(job).await.ok_or_else(panicked)??;
+        self.try_out(&linked).await?;
+        if self.cache.is_some() {
+            let this = Arc::clone(self);
+            let job = move || this.keep(&digest, &compiled);
+            self.compilers.run(job).await.ok_or_else(panicked)??;
+        }
+        Ok(linked)
+    }
+
+    fn keep(&self, digest: &Digest, compiled: &module::Compiled) -> Result<(), ModuleError> {
+        let Some(cache) = &self.cache else { return Ok(()) };
+        let artefact = compiled.serialize().map_err(host)?;
+        cache.keep(digest, &artefact).map_err(host)
+    }
+
+    /// Runs in the slow lane, as all of `build` does: start functions are the guest's code.
+    async fn try_out(&self, linked: &Linked) -> Result<(), ModuleError> {
+        let linked = linked.clone();
+        let now = clock::instant();
+        let state = State {
+            limits: Limits::new(self.config.memory_bytes_max),
+            deadline: now + TRIAL_TIMEOUT,
+            caller: None,
+            wasi: linked.wasi.map(|preview| Box::new(Streams::closed().grant(preview, &[]))),
+        };
+        let mut store: Store<State> = Store::new(&self.engine, state);
+        call::restrict(&mut store);
+        let trial = async move { linked.try_out(&mut store).await };
+        let timed_out = || ModuleError::Trial(DeadlinePassed.to_string());
+        let turns = Turns::new(Arc::clone(&self.ticker), now + TRIAL_TIMEOUT, trial);
+        turns.go_on().await.unwrap_or_else(|| Err(timed_out()))
+    }
+}
+
+fn panicked() -> ModuleError {
+    ModuleError::Invalid("the compiler could not make sense of it and gave up".into())
+}
+
+fn host(error: impl std::fmt::Display) -> ModuleError {
+    ModuleError::Host(error.to_string())
+}

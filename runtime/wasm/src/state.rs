@@ -1,0 +1,36 @@
+//! What the host keeps beside one instance.
+
+use crate::Function;
+use crate::limits::Limits;
+use crate::wasi::Wasi;
+use fleetstep_engine::Call;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The host's side of an instance. Interfaces that a module does not import have no part here.
+pub(crate) struct State {
+    pub(crate) limits: Limits,
+    /// When the guest is stopped.
+    pub(crate) deadline: Instant,
+    /// Whose call it is; nobody's while a module is tried at its upload.
+    pub(crate) caller: Option<Caller>,
+    /// Made for a module that imports WASI.
+    pub(crate) wasi: Option<Box<Wasi>>,
+}
+
+/// A call, and the function that it calls.
+pub(crate) struct Caller {
+    pub(crate) function: Arc<Function>,
+    pub(crate) call: Call,
+}
+
+/// A host function was called while the module was only tried.
+#[derive(Debug, thiserror::Error)]
+#[error("a module must not ask for its call before it is called")]
+pub(crate) struct NobodyCalls;
+
+impl State {
+    pub(crate) fn caller(&self) -> wasmtime::Result<&Caller> {
+        self.caller.as_ref().ok_or_else(|| NobodyCalls.into())
+    }
+}

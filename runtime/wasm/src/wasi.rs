@@ -1,0 +1,247 @@
+//! WASI for the modules that import it: clocks, chance, bounded standard streams and the function's environment. No
+//! directory is open and no socket can be.
+
+use crate::logs::{LINE_BYTES_MAX, LogLevel};
+use crate::state::State;
+use crate::{Function, RESULT_BYTES_MAX};
+use bytes::Bytes;
+use fleetstep_document::Text;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::io::AsyncWrite;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+/// Bytes that one write may have.
+const WRITE_BYTES_MAX: usize = 64 << 10;
+/// Random bytes that a guest may ask for at once.
+const RANDOM_BYTES_MAX: u64 = 64 << 10;
+/// Streams, pollables and errors that a guest may hold.
+const RESOURCES_MAX: usize = 10_000;
+/// White space around a result that is let through, to be trimmed.
+const MARGIN_BYTES_MAX: usize = 1 << 10;
+
+/// Which WASI a module imports.
+#[derive(Clone, Copy)]
+pub(crate) enum Preview {
+    /// A core module's.
+    First,
+    /// A component's.
+    Second,
+}
+
+/// WASI's state of one instance.
+pub(crate) enum Wasi {
+    First(WasiP1Ctx),
+    Second { cx: WasiCtx, table: ResourceTable },
+}
+
+impl State {
+    /// The linker's way to the state of a core module.
+    pub(crate) fn wasi_p1(&mut self) -> &mut WasiP1Ctx {
+        match self.wasi.as_deref_mut() {
+            Some(Wasi::First(cx)) => cx,
+            _ => unreachable!("a core module that imports WASI is given its state before it is instantiated"),
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        match self.wasi.as_deref_mut() {
+            Some(Wasi::Second { cx, table }) => WasiCtxView { ctx: cx, table },
+            _ => unreachable!("a component that imports WASI is given its state before it is instantiated"),
+        }
+    }
+}
+
+/// The standard streams of one call.
+pub(crate) struct Streams {
+    pub(crate) stdin: Bytes,
+    pub(crate) stdout: Pipe,
+    pub(crate) stderr: Pipe,
+}
+
+impl Streams {
+    /// Nothing to read, and nobody who listens.
+    pub(crate) fn closed() -> Self {
+        Self { stdin: Bytes::new(), stdout: Pipe::to_nobody(), stderr: Pipe::to_nobody() }
+    }
+
+    /// WASI with these streams and this environment.
+    pub(crate) fn grant(self, preview: Preview, environment: &[(String, String)]) -> Wasi {
+        let mut grants = self.grants(environment);
+        match preview {
+            Preview::First => Wasi::First(grants.build_p1()),
+            Preview::Second => {
+                let mut table = ResourceTable::new();
+                table.set_max_capacity(RESOURCES_MAX);
+                Wasi::Second { cx: grants.build(), table }
+            }
+        }
+    }
+
+    fn grants(self, environment: &[(String, String)]) -> WasiCtxBuilder {
+        let mut grants = WasiCtx::builder();
+        grants
+            .stdin(MemoryInputPipe::new(self.stdin))
+            .stdout(self.stdout)
+            .stderr(self.stderr)
+            .envs(environment)
+            .max_random_size(RANDOM_BYTES_MAX)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        grants
+    }
+}
+
+/// Where a guest's output goes. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Pipe(Arc<Mutex<Sink>>);
+
+enum Sink {
+    /// A command's stdout: the result.
+    Result {
+        bytes: Vec<u8>,
+        overflowed: bool,
+    },
+    /// Lines for the function's log.
+    Lines(Lines),
+    Nobody,
+}
+
+struct Lines {
+    function: Arc<Function>,
+    execution_arn: Text,
+    /// The line that is not ended yet.
+    partial: Vec<u8>,
+    /// The last line that was not empty.
+    last: String,
+}
+
+impl Pipe {
+    pub(crate) fn to_result() -> Self {
+        Self::new(Sink::Result { bytes: Vec::new(), overflowed: false })
+    }
+
+    pub(crate) fn to_log(function: Arc<Function>, execution_arn: Text) -> Self {
+        Self::new(Sink::Lines(Lines { function, execution_arn, partial: Vec::new(), last: String::new() }))
+    }
+
+    fn to_nobody() -> Self {
+        Self::new(Sink::Nobody)
+    }
+
+    fn new(sink: Sink) -> Self {
+        Self(Arc::new(Mutex::new(sink)))
+    }
+
+    fn sink(&self) -> MutexGuard<'_, Sink> {
+        // Whoever panicked while writing was this call, and is over.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was written as the result; `None` when it was more than a result may have.
+    pub(crate) fn take_result(&self) -> Option<Vec<u8>> {
+        match &mut *self.sink() {
+            Sink::Result { overflowed: true, .. } => None,
+            Sink::Result { bytes, .. } => Some(std::mem::take(bytes)),
+            _ => Some(Vec::new()),
+        }
+    }
+
+    /// Ends the last line and gives the last one that was not empty.
+    pub(crate) fn take_last_line(&self) -> String {
+        match &mut *self.sink() {
+            Sink::Lines(lines) => {
+                lines.end();
+                std::mem::take(&mut lines.last)
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Lines {
+    fn write(&mut self, mut bytes: &[u8]) {
+        while let Some(at) = bytes.iter().position(|&byte| byte == b'\n') {
+            self.add(&bytes[..at]);
+            self.end();
+            bytes = &bytes[at + 1..];
+        }
+        self.add(bytes);
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        let room = LINE_BYTES_MAX - self.partial.len();
+        self.partial.extend_from_slice(&part[..part.len().min(room)]);
+    }
+
+    fn end(&mut self) {
+        let line = String::from_utf8_lossy(&self.partial);
+        let line = line.trim_end();
+        if !line.is_empty() {
+            self.function.logs().write(LogLevel::Info, &self.execution_arn, line);
+            line.clone_into(&mut self.last);
+        }
+        self.partial.clear();
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl OutputStream for Pipe {
+    fn write(&mut self, written: Bytes) -> StreamResult<()> {
+        match &mut *self.sink() {
+            Sink::Result { bytes, overflowed } => {
+                if bytes.len() + written.len() > RESULT_BYTES_MAX + MARGIN_BYTES_MAX {
+                    *overflowed = true;
+                    return Err(StreamError::trap("the result is larger than a result may be"));
+                }
+                bytes.extend_from_slice(&written);
+            }
+            Sink::Lines(lines) => lines.write(&written),
+            Sink::Nobody => (),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_BYTES_MAX)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Pipe {
+    async fn ready(&mut self) {}
+}
+
+impl IsTerminal for Pipe {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Pipe {
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        // Only asked for by WASI's third preview, which is not linked.
+        Box::new(tokio::io::sink())
+    }
+}
