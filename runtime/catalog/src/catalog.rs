@@ -1,0 +1,86 @@
+//! The catalog itself: what is deployed, in memory, with every change written through to the store.
+
+mod call;
+mod functions;
+mod open;
+mod state_machines;
+
+use crate::arn::Place;
+use crate::function::Functions;
+use crate::{OpenError, StateMachine, Store, StoreError};
+use dashmap::DashMap;
+use fleetstep_document::Text;
+use fleetstep_wasm::Sandbox;
+use std::sync::Arc;
+
+/// The most state machines of one catalog: the service's quota.
+pub const STATE_MACHINES_MAX: usize = 10_000;
+/// The most functions of one catalog.
+pub const FUNCTIONS_MAX: usize = 10_000;
+
+/// What a catalog is told when it is opened.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogConfig {
+    /// Region and account of its ARNs.
+    pub place: Place,
+}
+
+/// What is deployed. Cheap to clone; every clone is the same catalog.
+///
+/// Look-ups answer from memory and take no lock that a writer holds while it waits for the disk. Changes are made
+/// one after the other, on disk first, and to the end even when their caller no longer waits for them.
+#[derive(Clone)]
+pub struct Catalog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: CatalogConfig,
+    sandbox: Arc<Sandbox>,
+    store: Arc<dyn Store>,
+    machines: DashMap<Text, Arc<StateMachine>>,
+    functions: Arc<Functions>,
+    problems: Vec<String>,
+    /// Held by whoever changes the catalog.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Catalog {
+    /// Reads everything from `store`, loads the modules and compiles the definitions.
+    ///
+    /// A definition that no longer compiles and a module that can't be loaded are no errors: they are listed in
+    /// [`Catalog::problems`], stay visible, and what needs them fails with the reason. A record that can't be read is
+    /// an error: to go on without it would mean that its name is free.
+    pub async fn open(config: CatalogConfig, sandbox: Arc<Sandbox>, store: Arc<dyn Store>) -> Result<Self, OpenError> {
+        let inner = Inner::open(config, sandbox, store).await?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Region and account.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.inner.config.place
+    }
+
+    /// What could not be brought back at opening: a text for each.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.inner.problems
+    }
+
+    /// Makes a change: alone, and to its end. A caller that stops waiting must not leave the disk saying one
+    /// thing and memory another.
+    async fn change<T, E, F>(&self, change: impl FnOnce(Arc<Inner>) -> F + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let work = tokio::spawn(async move {
+            let _alone = inner.changing.lock().await;
+            change(Arc::clone(&inner)).await
+        });
+        work.await.map_err(StoreError::interrupted("a change of the catalog"))?
+    }
+}

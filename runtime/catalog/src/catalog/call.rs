@@ -1,0 +1,29 @@
+//! A function without a workflow around it: one call, and what its calls have logged.
+
+use super::Catalog;
+use crate::FunctionError;
+use crate::arn::FunctionArn;
+use crate::function::Deployed;
+use fleetstep_engine::{Call, Reply};
+use fleetstep_wasm::LogLine;
+use std::sync::Arc;
+
+impl Catalog {
+    /// Calls a function. No program is behind it: the call's task says nothing.
+    pub fn call_function(&self, name: &str, call: Call) -> Result<Reply, FunctionError> {
+        let deployed = self.deployed(name)?;
+        Ok(deployed.invoke_as(call, deployed.description.arn.as_text()))
+    }
+
+    /// The newest lines of a function's log, oldest first, at most `lines_max` of them.
+    pub fn function_log(&self, name: &str, lines_max: usize) -> Result<Vec<LogLine>, FunctionError> {
+        let deployed = self.deployed(name)?;
+        Ok(deployed.function.as_ref().map(|function| function.log(lines_max)).unwrap_or_default())
+    }
+
+    fn deployed(&self, name: &str) -> Result<Arc<Deployed>, FunctionError> {
+        let arn = FunctionArn::new(self.place(), name)?;
+        let found = self.inner.functions.get(name);
+        found.ok_or_else(|| FunctionError::NotFound { arn: arn.as_text().to_string() })
+    }
+}

@@ -1,0 +1,152 @@
+//! Opening: records become machines and functions again.
+
+use super::{CatalogConfig, Inner};
+use crate::arn::{FunctionArn, StateMachineArn};
+use crate::function::{Deployed, Functions};
+use crate::record::{self, FunctionRecord, StateMachineRecord};
+use crate::state_machine::{Definition, execution_arn_prefix};
+use crate::{FunctionDescription, OpenError, RecordKind, StateMachine, StateMachineStatus, Store, StoreError, Stored};
+use dashmap::DashMap;
+use fleetstep_asl::Severity;
+use fleetstep_document::Text;
+use fleetstep_machine::Timestamp;
+use fleetstep_wasm::{Module, Sandbox};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// How many modules are loaded, and how many definitions compiled, at the same time.
+const LOADING_MAX: usize = 8;
+
+impl Inner {
+    pub(super) async fn open(
+        config: CatalogConfig,
+        sandbox: Arc<Sandbox>,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, OpenError> {
+        let records = store.load_all().await?;
+        let functions = Arc::new(Functions::new(config.place.clone()));
+        let mut inner = Self {
+            config,
+            sandbox,
+            store,
+            machines: DashMap::new(),
+            functions,
+            problems: Vec::new(),
+            changing: tokio::sync::Mutex::new(()),
+        };
+        inner.bring_back_functions(&records).await?;
+        inner.bring_back_machines(&records).await?;
+        inner.drop_orphaned_modules().await?;
+        Ok(inner)
+    }
+
+    async fn bring_back_functions(&mut self, records: &[Stored]) -> Result<(), OpenError> {
+        let functions = records.iter().filter(|stored| stored.kind == RecordKind::Function);
+        let descriptions = functions.map(|stored| self.function_of(stored)).collect::<Result<Vec<_>, _>>()?;
+        let (sandbox, store) = (&self.sandbox, &self.store);
+        let deployed: Vec<Deployed> = stream::iter(descriptions)
+            .map(|description| async move {
+                match load(sandbox, &**store, &description.module_sha256).await {
+                    Ok(module) => Deployed::new(sandbox, description.clone(), module)
+                        .unwrap_or_else(|error| Deployed::broken(description, error.to_string())),
+                    Err(problem) => Deployed::broken(description, problem),
+                }
+            })
+            .buffered(LOADING_MAX)
+            .collect()
+            .await;
+        for deployed in deployed {
+            let deployed = self.functions.put(deployed);
+            if let Some(problem) = &deployed.description.problem {
+                self.problems.push(format!("function '{}' can't be called: {problem}", deployed.description.name));
+            }
+        }
+        Ok(())
+    }
+
+    async fn bring_back_machines(&mut self, records: &[Stored]) -> Result<(), OpenError> {
+        let machines = records.iter().filter(|stored| stored.kind == RecordKind::StateMachine);
+        let machines: Vec<StateMachine> =
+            stream::iter(machines).map(|stored| self.machine_of(stored)).buffered(LOADING_MAX).try_collect().await?;
+        for machine in machines {
+            if let Err(diagnostics) = &machine.runnable {
+                let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+                let messages: Vec<&str> = errors.map(|diagnostic| diagnostic.message.as_str()).collect();
+                self.problems.push(format!(
+                    "state machine '{}' can't be started: {}",
+                    machine.name,
+                    messages.join("; ")
+                ));
+            }
+            self.machines.insert(machine.name.clone(), Arc::new(machine));
+        }
+        Ok(())
+    }
+
+    fn function_of(&self, stored: &Stored) -> Result<FunctionDescription, StoreError> {
+        let unreadable = |message: String| unreadable(stored, message);
+        let record: FunctionRecord = record::read(stored).map_err(unreadable)?;
+        let arn = FunctionArn::new(&self.config.place, &stored.name).map_err(|error| unreadable(error.to_string()))?;
+        Ok(FunctionDescription {
+            name: arn.name().clone(),
+            arn,
+            module_sha256: Text::from(record.module_sha256),
+            module_bytes: record.module_bytes,
+            kind: None,
+            problem: None,
+            settings: record.settings,
+            created: Timestamp::from_micros(record.created_micros),
+            updated: Timestamp::from_micros(record.updated_micros),
+        })
+    }
+
+    async fn machine_of(&self, stored: &Stored) -> Result<StateMachine, StoreError> {
+        let unreadable = |message: String| unreadable(stored, message);
+        let record: StateMachineRecord = record::read(stored).map_err(unreadable)?;
+        let arn =
+            StateMachineArn::new(&self.config.place, &stored.name).map_err(|error| unreadable(error.to_string()))?;
+        let format = record.format.into();
+        let definition = Definition::compile(Text::from(record.definition), format, record.workflow_type).await?;
+        Ok(StateMachine {
+            name: arn.name().clone(),
+            definition: definition.text.clone(),
+            format,
+            role_arn: Text::from(record.role_arn),
+            workflow_type: record.workflow_type,
+            status: StateMachineStatus::Active,
+            created: Timestamp::from_micros(record.created_micros),
+            updated: Timestamp::from_micros(record.updated_micros),
+            revision_id: record.revision_id.map(Text::from),
+            logging: StateMachineRecord::document(&record.logging).map_err(unreadable)?,
+            tracing: StateMachineRecord::document(&record.tracing).map_err(unreadable)?,
+            description: record.description.map(Text::from),
+            tags: record.tags,
+            runnable: definition.bind(&self.functions).0,
+            execution_arn_prefix: execution_arn_prefix(&arn),
+            arn,
+        })
+    }
+
+    /// Drops the modules that a crash between two writes left behind.
+    async fn drop_orphaned_modules(&self) -> Result<(), StoreError> {
+        let functions = self.functions.all();
+        let named: HashSet<&str> = functions.iter().map(|deployed| &*deployed.description.module_sha256).collect();
+        for sha256 in self.store.modules().await? {
+            if !named.contains(sha256.as_str()) {
+                self.store.delete_module(&sha256).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn load(sandbox: &Sandbox, store: &dyn Store, sha256: &str) -> Result<Arc<Module>, String> {
+    let bytes = store.module(sha256).await.map_err(|error| error.to_string())?;
+    let bytes = bytes.ok_or_else(|| format!("module {sha256} is missing in the store"))?;
+    sandbox.load(bytes).await.map_err(|error| error.to_string())
+}
+
+fn unreadable(stored: &Stored, message: String) -> StoreError {
+    StoreError::Record { kind: stored.kind, name: stored.name.clone(), message }
+}

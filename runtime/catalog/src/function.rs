@@ -1,0 +1,254 @@
+//! Functions as they are deployed: a record, a loaded module, and the slot through which state machines call it.
+
+use crate::FunctionError;
+use crate::arn::{FunctionArn, Place};
+use crate::failure::function_not_ready;
+use arc_swap::ArcSwapOption;
+use dashmap::DashMap;
+use fleetstep_document::Text;
+use fleetstep_engine::{Call, Reply};
+use fleetstep_machine::Timestamp;
+use fleetstep_wasm::{Function, FunctionConfig, Module, ModuleKind, Sandbox};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a function is run. What is left out is the sandbox's default.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FunctionSettings {
+    /// The most linear memory of one call, in MiB.
+    pub memory_mib: u32,
+    /// How long one call may take, in seconds.
+    pub timeout_seconds: u32,
+    /// How many calls may run at once.
+    pub concurrency_max: u32,
+    /// What the function may read of its environment.
+    pub environment: BTreeMap<String, String>,
+    /// For people.
+    pub description: String,
+}
+
+/// What [`FunctionSettings::memory_mib`] may be; a sandbox may be set up for less.
+pub const MEMORY_MIB: RangeInclusive<u32> = 1..=4_096;
+/// What [`FunctionSettings::timeout_seconds`] may be: no execution lives longer.
+pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=300;
+/// What [`FunctionSettings::concurrency_max`] may be.
+pub const CONCURRENCY: RangeInclusive<u32> = 1..=100_000;
+/// The most that names and values of an environment may have together: Lambda's limit.
+pub const ENVIRONMENT_BYTES_MAX: usize = 4_096;
+/// The longest description: Lambda's limit.
+pub const DESCRIPTION_CHARS_MAX: usize = 256;
+
+impl Default for FunctionSettings {
+    fn default() -> Self {
+        let FunctionConfig { memory_bytes_max, timeout, environment, concurrency_max } = FunctionConfig::default();
+        Self {
+            memory_mib: u32::try_from(memory_bytes_max >> 20).unwrap_or(u32::MAX),
+            timeout_seconds: u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX),
+            concurrency_max,
+            environment,
+            description: String::new(),
+        }
+    }
+}
+
+impl FunctionSettings {
+    /// Whether every setting is within its bounds; the error names the one that is not.
+    pub(crate) fn check(&self) -> Result<(), FunctionError> {
+        let numbers = [
+            ("memory_mib", self.memory_mib, MEMORY_MIB),
+            ("timeout_seconds", self.timeout_seconds, TIMEOUT_SECONDS),
+            ("concurrency_max", self.concurrency_max, CONCURRENCY),
+        ];
+        for (name, value, range) in numbers {
+            if !range.contains(&value) {
+                let (from, to) = range.into_inner();
+                return Err(FunctionError::InvalidSettings(format!("{name} is {value}: it should be {from} to {to}")));
+            }
+        }
+        let environment_bytes: usize = self.environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if environment_bytes > ENVIRONMENT_BYTES_MAX {
+            return Err(FunctionError::InvalidSettings(format!(
+                "environment has {environment_bytes} bytes: it should have {ENVIRONMENT_BYTES_MAX} at most"
+            )));
+        }
+        if let Some(name) = self.environment.keys().find(|name| !is_variable_name(name)) {
+            return Err(FunctionError::InvalidSettings(format!(
+                "environment: '{name}' is no name of a variable: letters, digits and underscores, not a digit first"
+            )));
+        }
+        if self.environment.values().any(|value| value.contains('\0')) {
+            return Err(FunctionError::InvalidSettings("environment: a value must not hold a zero character".into()));
+        }
+        if self.description.chars().count() > DESCRIPTION_CHARS_MAX {
+            return Err(FunctionError::InvalidSettings(format!(
+                "description is longer than {DESCRIPTION_CHARS_MAX} characters"
+            )));
+        }
+        Ok(())
+    }
+
+    fn config(&self) -> FunctionConfig {
+        FunctionConfig {
+            memory_bytes_max: u64::from(self.memory_mib) << 20,
+            timeout: Duration::from_secs(self.timeout_seconds.into()),
+            environment: self.environment.clone(),
+            concurrency_max: self.concurrency_max,
+        }
+    }
+}
+
+fn is_variable_name(name: &str) -> bool {
+    let right = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().all(right) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+/// A deployed function.
+#[derive(Clone, Debug)]
+pub struct FunctionDescription {
+    /// Its ARN, without a qualifier.
+    pub arn: FunctionArn,
+    /// Its name.
+    pub name: Text,
+    /// SHA-256 of the module, in hexadecimal.
+    pub module_sha256: Text,
+    /// Size of the module.
+    pub module_bytes: u64,
+    /// `task` or `command`; `None` when the stored module can't be loaded.
+    pub kind: Option<&'static str>,
+    /// Why the stored module can't be loaded; calls of the function fail with it.
+    pub problem: Option<String>,
+    /// How it is run.
+    pub settings: FunctionSettings,
+    /// When it was first put.
+    pub created: Timestamp,
+    /// When module or settings last changed.
+    pub updated: Timestamp,
+}
+
+/// The answer to a put.
+#[derive(Clone, Debug)]
+pub struct FunctionPut {
+    /// The function that is there now.
+    pub function: FunctionDescription,
+    /// Whether there was none of that name before.
+    pub created: bool,
+}
+
+/// A function as it was put: what is described, and what is called.
+pub(crate) struct Deployed {
+    pub(crate) description: FunctionDescription,
+    /// The loaded module with its configuration; `None` where the description has a problem.
+    pub(crate) function: Option<Arc<Function>>,
+}
+
+impl Deployed {
+    /// A function over a loaded module. The settings must be checked.
+    pub(crate) fn new(
+        sandbox: &Sandbox,
+        mut description: FunctionDescription,
+        module: Arc<Module>,
+    ) -> Result<Self, FunctionError> {
+        let config = description.settings.config();
+        sandbox.check(&module, &config).map_err(|error| FunctionError::InvalidSettings(error.to_string()))?;
+        description.kind = Some(match module.kind() {
+            ModuleKind::Task => "task",
+            ModuleKind::Command => "command",
+        });
+        description.problem = None;
+        let arn = description.arn.as_text().clone();
+        let function = Function::new(sandbox, description.name.clone(), arn, module, config);
+        Ok(Self { description, function: Some(function) })
+    }
+
+    /// A function whose stored module can't be loaded: it is there to be seen and to be replaced.
+    pub(crate) fn broken(mut description: FunctionDescription, problem: String) -> Self {
+        description.kind = None;
+        description.problem = Some(problem);
+        Self { description, function: None }
+    }
+
+    /// Calls it on behalf of the resource that `label` names when the answer is too large.
+    pub(crate) fn invoke_as(&self, call: Call, label: &Text) -> Reply {
+        match &self.function {
+            Some(function) => function.invoke_as(call, label),
+            None => {
+                let problem = self.description.problem.as_deref().unwrap_or_default();
+                Reply::Ready(Err(function_not_ready(self.description.arn.as_text(), problem)))
+            }
+        }
+    }
+}
+
+/// Where the function of one name is found, now and after every replacement. Empty while there is none.
+#[derive(Default)]
+pub(crate) struct Slot {
+    current: ArcSwapOption<Deployed>,
+}
+
+impl Slot {
+    /// The function that is there now; it stays usable when it is replaced.
+    pub(crate) fn current(&self) -> arc_swap::Guard<Option<Arc<Deployed>>> {
+        self.current.load()
+    }
+}
+
+/// All slots by name.
+pub(crate) struct Functions {
+    slots: DashMap<Text, Arc<Slot>>,
+    place: Place,
+}
+
+impl Functions {
+    pub(crate) fn new(place: Place) -> Self {
+        Self { slots: DashMap::new(), place }
+    }
+
+    /// Whose functions these are.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The slot of a name, made where there is none: a state machine may name a function before it is put.
+    pub(crate) fn slot(&self, name: &Text) -> Arc<Slot> {
+        Arc::clone(self.slots.entry(name.clone()).or_default().value())
+    }
+
+    /// The function of a name, if there is one.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Deployed>> {
+        self.slots.get(name)?.current.load_full()
+    }
+
+    /// Every function, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<Deployed>> {
+        self.slots.iter().filter_map(|slot| slot.current.load_full()).collect()
+    }
+
+    /// How many functions there are.
+    pub(crate) fn count(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.current.load().is_some()).count()
+    }
+
+    /// Puts a function into its slot: the next call uses it, calls in flight keep what they have.
+    pub(crate) fn put(&self, deployed: Deployed) -> Arc<Deployed> {
+        let deployed = Arc::new(deployed);
+        self.slot(&deployed.description.name).current.store(Some(Arc::clone(&deployed)));
+        deployed
+    }
+
+    /// Empties a slot.
+    pub(crate) fn remove(&self, name: &str) {
+        if let Some(slot) = self.slots.get(name) {
+            slot.current.store(None);
+        }
+        self.forget_unused();
+    }
+
+    /// Drops the empty slots that no state machine refers to. Only whoever may change the catalog calls this.
+    pub(crate) fn forget_unused(&self) {
+        // The entry is locked while its slot is looked at, so that nobody can take a reference in between.
+        self.slots.retain(|_, slot| slot.current.load().is_some() || Arc::strong_count(slot) > 1);
+    }
+}

@@ -1,0 +1,36 @@
+//! What is deployed: state machines and functions. It survives a restart.
+//!
+//! A [`Catalog`] answers from memory and writes through to a [`Store`]: records in an embedded database,
+//! modules as files named by their content. A start looks its [`StateMachine`] up and gets everything that
+//! an execution needs, compiled: the program, and the [`TaskHost`](fleetstep_engine::TaskHost) that knows
+//! which function each task means. What runs, and for how long, is the engine's; how a request looks on the
+//! wire is the API's.
+#![forbid(unsafe_code)]
+
+pub mod arn;
+mod catalog;
+mod error;
+mod failure;
+mod function;
+mod host;
+mod invoke;
+mod page;
+mod record;
+mod state_machine;
+mod store;
+mod uuid;
+
+pub use arn::{ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
+pub use catalog::{Catalog, CatalogConfig, FUNCTIONS_MAX, STATE_MACHINES_MAX};
+pub use error::{FunctionError, OpenError, StateMachineError};
+pub use fleetstep_asl::Diagnostic;
+pub use function::{
+    CONCURRENCY, DESCRIPTION_CHARS_MAX, ENVIRONMENT_BYTES_MAX, FunctionDescription, FunctionPut, FunctionSettings,
+    MEMORY_MIB, TIMEOUT_SECONDS,
+};
+pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest};
+pub use state_machine::{
+    CreateStateMachine, Created, DefinitionFormat, Runnable, StateMachine, StateMachineStatus, UpdateStateMachine,
+    WorkflowType,
+};
+pub use store::{Change, MemoryStore, RecordKind, RedbStore, Store, StoreError, StoreFuture, Stored};

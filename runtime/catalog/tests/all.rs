@@ -1,0 +1,10 @@
+//! The catalog with a real sandbox: modules are small WASI commands, written as text.
+
+mod all {
+    mod functions;
+    mod hosting;
+    mod restart;
+    mod state_machines;
+    mod stores;
+    mod support;
+}
