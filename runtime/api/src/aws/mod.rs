@@ -1,0 +1,66 @@
+//! The service's own protocol, AWS JSON 1.0: `POST /` with the operation in `X-Amz-Target`.
+//!
+//! Signatures are accepted and not looked at: whoever can reach the server can use it. On which Host the
+//! request comes does not matter either: the SDKs put `sync-` before the name for two of the operations.
+
+mod configuration;
+mod input;
+mod machines;
+mod members;
+mod operations;
+mod refusals;
+mod start;
+
+pub(crate) use input::parse_input;
+pub(crate) use start::write_failure;
+
+use operations::Operation;
+
+use crate::Service;
+use crate::fault::{Fault, Kind};
+use crate::reply::{self, Reply};
+use bytes::Bytes;
+use fleetstep_document::Document;
+use hyper::StatusCode;
+
+/// Answers one call.
+pub(crate) async fn answer(service: &Service, target: Option<&[u8]>, body: Bytes) -> Reply {
+    let called = match operation(target) {
+        Ok(operation) => call(service, operation, &body).await,
+        Err(fault) => Err(fault),
+    };
+    called.unwrap_or_else(|fault| fault.aws_reply())
+}
+
+fn operation(target: Option<&[u8]>) -> Result<Operation, Fault> {
+    let Some(target) = target else {
+        let message = "The header X-Amz-Target is missing: POST / speaks the AWS JSON protocol of Step Functions. \
+                       The plain HTTP interface is below /v1/";
+        return Err(Fault::new(Kind::UnknownOperationException, message));
+    };
+    target.strip_prefix(b"AWSStepFunctions.").and_then(Operation::named).ok_or_else(|| {
+        let target = String::from_utf8_lossy(target);
+        Fault::new(Kind::UnknownOperationException, format!("Step Functions has no operation '{target}'"))
+    })
+}
+
+async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Reply, Fault> {
+    let request = Document::parse(body)
+        .map_err(|error| Fault::new(Kind::SerializationException, format!("The request is not valid JSON: {error}")))?;
+    match operation {
+        Operation::StartSyncExecution => return start::start_sync(service, &request).await,
+        Operation::StartExecution => return start::start(service, &request),
+        _ => {}
+    }
+    let answer = match operation {
+        Operation::CreateStateMachine => machines::create(service, &request).await,
+        Operation::UpdateStateMachine => machines::update(service, &request).await,
+        Operation::DescribeStateMachine => machines::describe(service, &request),
+        Operation::DeleteStateMachine => machines::delete(service, &request).await,
+        Operation::ListStateMachines => machines::list(service, &request),
+        Operation::ValidateStateMachineDefinition => machines::validate(&request),
+        Operation::ListTagsForResource => machines::list_tags(service, &request),
+        other => refusals::answer(service, other, &request),
+    };
+    answer.map(|body| reply::aws(&body, StatusCode::OK))
+}

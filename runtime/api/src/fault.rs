@@ -1,0 +1,272 @@
+//! What goes wrong at the door, and what the caller hears of it: the one place where an error becomes HTTP.
+//!
+//! A workflow that fails is no fault but a result; how the plain interface shows one stands here too
+//! ([`outcome_status`]), so that all statuses are in one file.
+
+use crate::body::BodyError;
+use crate::executions::push_failure;
+use crate::reply::{self, Reply};
+use fleetstep_asl::{Diagnostic, definition_error_message};
+use fleetstep_catalog::{ArnError, FunctionError, InvalidToken, NameError, StateMachineError, StoreError};
+use fleetstep_document::{Document, ObjectBuilder};
+use fleetstep_engine::{Failure, Outcome, Saturated};
+use hyper::StatusCode;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use std::borrow::Cow;
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $kind:ident $aws:literal $http:literal;)*) => {
+        /// The kinds of fault, by the exception's name in the service's API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            /// The exception's name, the status over the AWS protocol, the status over plain HTTP.
+            fn entry(self) -> (&'static str, u16, u16) {
+                match self { $(Self::$kind => (stringify!($kind), $aws, $http),)* }
+            }
+        }
+    };
+}
+
+// Over the AWS protocol a fault of the caller has status 400, whatever it is; plain HTTP tells them apart.
+faults! {
+    ActivityDoesNotExist 400 404;
+    ActivityLimitExceeded 400 400;
+    ExecutionDoesNotExist 400 404;
+    InvalidArn 400 400;
+    InvalidDefinition 400 422;
+    InvalidEncryptionConfiguration 400 400;
+    InvalidExecutionInput 400 400;
+    InvalidLoggingConfiguration 400 400;
+    InvalidName 400 400;
+    InvalidToken 400 400;
+    MissingRequiredParameter 400 400;
+    ResourceNotFound 400 404;
+    StateMachineAlreadyExists 400 409;
+    StateMachineDeleting 400 409;
+    StateMachineDoesNotExist 400 404;
+    StateMachineLimitExceeded 400 409;
+    StateMachineTypeNotSupported 400 400;
+    TooManyTags 400 400;
+    ValidationException 400 400;
+    // Common to all services.
+    InternalFailure 500 500;
+    SerializationException 400 400;
+    /// No room for another execution, or for another call of a function: a retry after a moment may help.
+    ThrottlingException 400 429;
+    UnknownOperationException 400 404;
+    // Of the plain interface, and of HTTP itself.
+    FunctionDoesNotExist 400 404;
+    FunctionLimitExceeded 400 409;
+    InvalidModule 400 422;
+    MethodNotAllowed 405 405;
+    NotFound 404 404;
+    RequestEntityTooLarge 413 413;
+    RequestTimeout 408 408;
+    UnsupportedMediaType 415 415;
+}
+
+/// A refusal, with what the caller can do about it in words.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    kind: Kind,
+    message: Cow<'static, str>,
+    /// Members beside the message that the API model has: `resourceName`.
+    details: Vec<(&'static str, Document)>,
+    /// Members of the problem alone.
+    problem_details: Vec<(&'static str, Document)>,
+    /// The methods that there are, when this one is not.
+    allow: Option<&'static str>,
+    /// The rest of the request was not read, so that the connection cannot go on.
+    broken: bool,
+}
+
+impl Fault {
+    pub(crate) fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            details: Vec::new(),
+            problem_details: Vec::new(),
+            allow: None,
+            broken: false,
+        }
+    }
+
+    /// Adds a member to the answer.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Document>) -> Self {
+        self.details.push((name, value.into()));
+        self
+    }
+
+    /// What is said.
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The most common refusal of an ARN.
+    pub(crate) fn state_machine_does_not_exist(arn: &str) -> Self {
+        Self::new(Kind::StateMachineDoesNotExist, format!("State Machine Does Not Exist: '{arn}'"))
+    }
+
+    /// All that is wrong with a definition: in one line, as the service says it, and each with its place. The AWS
+    /// protocol shows the line alone.
+    pub(crate) fn invalid_definition(diagnostics: &[Diagnostic]) -> Self {
+        let each: Vec<Document> = diagnostics.iter().map(crate::web::diagnostic).collect();
+        let fault = Self::new(Kind::InvalidDefinition, definition_error_message(diagnostics));
+        Self { problem_details: vec![("diagnostics", each.into())], ..fault }
+    }
+
+    /// The path is right, the method is not.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let message = format!("The methods here are {allow}");
+        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, message) }
+    }
+
+    /// As the AWS JSON 1.0 protocol says it.
+    pub(crate) fn aws_reply(&self) -> Reply {
+        let (name, status, _) = self.kind.entry();
+        let mut body = ObjectBuilder::with_capacity(2 + self.details.len()).with("__type", name);
+        body.push("message", &*self.message);
+        let mut reply = reply::aws(&self.finish(body), StatusCode::from_u16(status).expect("a status of the table"));
+        reply.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(name));
+        self.mark(reply)
+    }
+
+    /// As a problem (RFC 9457).
+    pub(crate) fn problem_reply(&self) -> Reply {
+        let (name, _, status) = self.kind.entry();
+        let mut body = ObjectBuilder::with_capacity(4 + self.details.len()).with("type", "about:blank");
+        body.push("title", name);
+        body.push("status", u32::from(status));
+        body.push("detail", &*self.message);
+        let status = StatusCode::from_u16(status).expect("a status of the table");
+        for (name, value) in &self.problem_details {
+            body.push(*name, value.clone());
+        }
+        let mut reply = reply::json(&self.finish(body), status);
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        self.mark(reply)
+    }
+
+    fn finish(&self, mut body: ObjectBuilder) -> Document {
+        for (name, value) in &self.details {
+            body.push(*name, value.clone());
+        }
+        body.build()
+    }
+
+    fn mark(&self, mut reply: Reply) -> Reply {
+        if self.kind == Kind::ThrottlingException {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(allow) = self.allow {
+            reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.broken {
+            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        reply
+    }
+}
+
+impl From<BodyError> for Fault {
+    fn from(error: BodyError) -> Self {
+        let kind = match error {
+            BodyError::TooLarge { .. } => Kind::RequestEntityTooLarge,
+            BodyError::NoRoom => Kind::ThrottlingException,
+            BodyError::TimedOut(_) => Kind::RequestTimeout,
+            BodyError::Broken => Kind::SerializationException,
+        };
+        Self { broken: true, ..Self::new(kind, error.to_string()) }
+    }
+}
+
+impl From<Saturated> for Fault {
+    fn from(_: Saturated) -> Self {
+        // The words that the SDKs know and retry on.
+        Self::new(Kind::ThrottlingException, "Rate exceeded")
+    }
+}
+
+impl From<ArnError> for Fault {
+    fn from(error: ArnError) -> Self {
+        Self::new(Kind::InvalidArn, format!("Invalid Arn: '{error}'"))
+    }
+}
+
+impl From<NameError> for Fault {
+    fn from(error: NameError) -> Self {
+        Self::new(Kind::InvalidName, error.to_string())
+    }
+}
+
+impl From<InvalidToken> for Fault {
+    fn from(error: InvalidToken) -> Self {
+        Self::new(Kind::InvalidToken, error.to_string())
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::new(Kind::InternalFailure, error.to_string())
+    }
+}
+
+impl From<StateMachineError> for Fault {
+    fn from(error: StateMachineError) -> Self {
+        let message = error.to_string();
+        let kind = match error {
+            StateMachineError::InvalidName(_) => Kind::InvalidName,
+            StateMachineError::InvalidArn(_) => Kind::InvalidArn,
+            StateMachineError::InvalidDefinition(diagnostics) => return Self::invalid_definition(&diagnostics),
+            StateMachineError::AlreadyExists { .. } => Kind::StateMachineAlreadyExists,
+            StateMachineError::DoesNotExist { .. } => Kind::StateMachineDoesNotExist,
+            StateMachineError::LimitExceeded { .. } => Kind::StateMachineLimitExceeded,
+            StateMachineError::NothingToUpdate => Kind::MissingRequiredParameter,
+            StateMachineError::Store(_) => Kind::InternalFailure,
+        };
+        Self::new(kind, message)
+    }
+}
+
+impl From<FunctionError> for Fault {
+    fn from(error: FunctionError) -> Self {
+        let kind = match error {
+            FunctionError::InvalidName(_) => Kind::InvalidName,
+            FunctionError::NotFound { .. } => Kind::FunctionDoesNotExist,
+            FunctionError::InvalidSettings(_) => Kind::ValidationException,
+            FunctionError::InvalidModule(_) => Kind::InvalidModule,
+            FunctionError::LimitExceeded { .. } => Kind::FunctionLimitExceeded,
+            FunctionError::Store(_) => Kind::InternalFailure,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// The status of `POST /v1/workflows/NAME/run`: what came of the workflow, told apart by who can do something
+/// about it. FAILED is the workflow's own answer to its input; TIMED_OUT and ABORTED may go better next time.
+pub(crate) fn outcome_status(outcome: &Outcome) -> StatusCode {
+    match outcome {
+        Outcome::Succeeded(_) => StatusCode::OK,
+        Outcome::Failed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Outcome::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+        Outcome::Aborted(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The answer to a call of a function that failed.
+pub(crate) fn function_failure(failure: &Failure) -> Reply {
+    let status = match failure.error.as_deref() {
+        Some("Lambda.ResourceNotFoundException") => StatusCode::NOT_FOUND,
+        Some("Lambda.ResourceNotReadyException") => StatusCode::BAD_GATEWAY,
+        Some("Lambda.TooManyRequestsException") => StatusCode::TOO_MANY_REQUESTS,
+        Some("Sandbox.Timedout" | "States.Timeout") => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let mut body = ObjectBuilder::with_capacity(2);
+    push_failure(&mut body, failure);
+    reply::json(&body.build(), status)
+}

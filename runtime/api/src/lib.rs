@@ -1,0 +1,39 @@
+//! The door: HTTP in, answers out, over a catalog and an engine.
+//!
+//! Three interfaces share one port. `POST /` speaks AWS JSON 1.0 as Step Functions does, so that the SDKs and the
+//! AWS CLI work unchanged; below `/v1/` functions and workflows are deployed and run by plain HTTP; `/healthz`
+//! and `/readyz` are for whoever watches over the process. What a definition means, what a function is and how
+//! an execution runs is known to the rooms below; flags, signals and addresses are the server's.
+//!
+//! | plain HTTP | does |
+//! | --- | --- |
+//! | `PUT /v1/functions/NAME?memory_mib=&timeout_seconds=&concurrency=&description=&env.NAME=` | puts a module (`application/wasm`); as `application/json`, or with `PATCH`, the settings alone |
+//! | `GET`, `DELETE /v1/functions/NAME`; `GET /v1/functions?max_items=&token=` | describes, deletes, lists |
+//! | `POST /v1/functions/NAME/invoke`; `GET /v1/functions/NAME/logs` | calls a function once; shows its newest log lines |
+//! | `PUT /v1/workflows/NAME?role_arn=` | creates or replaces a workflow from ASL (`application/json`, `application/yaml`); 422 with every diagnostic at once |
+//! | `GET`, `DELETE /v1/workflows/NAME`; `GET /v1/workflows?max_items=&token=` | describes, deletes, lists |
+//! | `POST /v1/workflows/NAME/run?name=` | runs it: 200 with the output; FAILED is 422, TIMED_OUT 504, ABORTED 503, each with `status`, `error`, `cause`, `executionArn`; 429 when there is no room. With `Prefer: respond-async` 202 and the place to look |
+//! | `GET /v1/executions/ARN` | what is remembered of an execution, running or over |
+//! | `GET /healthz`, `GET /readyz` | alive; ready, or 503 while the server stops |
+//!
+//! The ARN of an execution stands in the header `fleetstep-execution-arn` too. A refusal is a problem (RFC 9457).
+//!
+//! The hot path, a synchronous start, parses the request once, writes the answer once, and takes one lock for the
+//! length of a push, after the execution. Every way to be refused stands in one file, `fault.rs`.
+#![forbid(unsafe_code)]
+
+mod aws;
+mod body;
+mod executions;
+mod fault;
+mod id;
+mod launch;
+mod limits;
+mod reply;
+mod serve;
+mod service;
+mod web;
+
+pub use limits::Limits;
+pub use serve::{Drained, serve};
+pub use service::Service;

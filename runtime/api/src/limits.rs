@@ -1,0 +1,71 @@
+//! Every bound of the door, in one place.
+
+use std::time::Duration;
+
+/// What one server lets in. The defaults suit one machine behind a load balancer or on a developer's desk.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at once; the next one waits in the kernel's queue.
+    pub connections_max: usize,
+    /// HTTP/2 streams open at once on one connection.
+    pub streams_max: u32,
+    /// Headers of one request.
+    pub headers_max: usize,
+    /// Bytes of a request's line and headers together.
+    pub header_bytes_max: usize,
+    /// From the first byte that could be awaited to the last of the headers. It ends an idle connection too.
+    pub header_timeout: Duration,
+    /// From the end of the headers to the end of the body.
+    pub body_timeout: Duration,
+    /// A request to the AWS API: a definition of 1 MiB, escaped as a JSON string, and what surrounds it.
+    pub aws_body_bytes_max: usize,
+    /// A definition, and any other JSON body of the plain interface.
+    pub json_body_bytes_max: usize,
+    /// A module.
+    pub module_bytes_max: usize,
+    /// Bodies that are still arriving, all together. One that comes in a single piece does not count.
+    pub arriving_bytes_max: usize,
+    /// Executions that [`GET /v1/executions/ARN`](crate::Service) can show.
+    pub cache_entries_max: usize,
+    /// Bytes that those hold together.
+    pub cache_bytes_max: usize,
+    /// How long the server still accepts connections, its readiness already withdrawn, after it was told to stop:
+    /// the time that a load balancer takes to notice.
+    pub notice: Duration,
+    /// How long the server then waits for requests and executions in flight.
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 8_192,
+            streams_max: 256,
+            headers_max: 64,
+            header_bytes_max: 32 << 10,
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
+            aws_body_bytes_max: 2 << 20,
+            json_body_bytes_max: 1 << 20,
+            module_bytes_max: 64 << 20,
+            arriving_bytes_max: 512 << 20,
+            cache_entries_max: 10_000,
+            cache_bytes_max: 64 << 20,
+            notice: Duration::ZERO,
+            patience: Duration::from_secs(30),
+        }
+    }
+}
+
+/// AWS's limit for the input and the output of an execution.
+pub(crate) const INPUT_BYTES_MAX: usize = 262_144;
+/// The longest name of a state machine or an execution, in characters.
+pub(crate) const NAME_CHARACTERS_MAX: usize = 80;
+/// The longest ARN, in characters.
+pub(crate) const ARN_CHARACTERS_MAX: usize = 256;
+/// The longest definition, in characters.
+pub(crate) const DEFINITION_CHARACTERS_MAX: usize = 1_048_576;
+/// The largest page of a listing.
+pub(crate) const PAGE_ITEMS_MAX: i64 = 1_000;
+/// Tags of one state machine.
+pub(crate) const TAGS_MAX: usize = 50;

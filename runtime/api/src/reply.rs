@@ -1,0 +1,94 @@
+//! Answers: a whole body in one piece, with its headers.
+
+use crate::id::Uuid;
+use bytes::Bytes;
+use fleetstep_document::Document;
+use fleetstep_engine::Timestamp;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+
+/// What every request is answered with.
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// An answer of the AWS JSON 1.0 protocol.
+pub(crate) fn aws(body: &Document, status: StatusCode) -> Reply {
+    let mut out = Vec::with_capacity(256);
+    body.write_json(&mut out);
+    aws_bytes(Bytes::from(out), status)
+}
+
+/// An answer of the AWS JSON 1.0 protocol that is written already.
+pub(crate) fn aws_bytes(body: Bytes, status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::new(body));
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    headers.reserve(4);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    let request_id = HeaderValue::from_bytes(Uuid::random().as_bytes()).expect("a UUID is a header value");
+    headers.insert("x-amzn-requestid", request_id);
+    reply
+}
+
+/// A JSON answer of the plain interface.
+pub(crate) fn json(body: &Document, status: StatusCode) -> Reply {
+    let mut out = Vec::with_capacity(256);
+    body.write_json(&mut out);
+    json_bytes(out, status)
+}
+
+/// A JSON answer of the plain interface that is written already.
+pub(crate) fn json_bytes(body: Vec<u8>, status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(body)));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::new()));
+    *reply.status_mut() = status;
+    reply
+}
+
+/// A date of the AWS JSON protocols: seconds since the epoch, with milliseconds.
+pub(crate) fn write_epoch_seconds(time: Timestamp, out: &mut Vec<u8>) {
+    let millis = time.as_millis().max(0);
+    out.extend_from_slice(itoa::Buffer::new().format(millis / 1_000).as_bytes());
+    let fraction = (millis % 1_000) as u16;
+    let digit = |value: u16| b'0' + (value % 10) as u8;
+    out.extend_from_slice(&[b'.', digit(fraction / 100), digit(fraction / 10), digit(fraction)]);
+}
+
+/// The same, as a value.
+pub(crate) fn epoch_seconds(time: Timestamp) -> Document {
+    let mut out = Vec::with_capacity(16);
+    write_epoch_seconds(time, &mut out);
+    Document::number_from_text(std::str::from_utf8(&out).expect("digits are ASCII"))
+}
+
+/// A date of the plain interface: ISO 8601 in UTC, with milliseconds.
+pub(crate) fn iso_date(time: Timestamp) -> Document {
+    match jiff::Timestamp::from_microsecond(time.as_micros()) {
+        Ok(time) => Document::from(format!("{time:.3}")),
+        // Beyond the year 9999: no clock says that.
+        Err(_) => Document::NULL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_have_three_digits_behind_the_point() {
+        let cases =
+            [(0, "0.000"), (1_720_000_000_123_456, "1720000000.123"), (1_720_000_000_009_999, "1720000000.009")];
+        for (micros, expected) in cases {
+            let mut out = Vec::new();
+            write_epoch_seconds(Timestamp::from_micros(micros), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

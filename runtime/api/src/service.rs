@@ -1,0 +1,120 @@
+//! What answers a request, whichever connection it came over.
+
+use crate::body::{self, Budget};
+use crate::executions::Executions;
+use crate::fault::{Fault, Kind};
+use crate::reply::{self, Reply};
+use crate::{Limits, aws, web};
+use bytes::Bytes;
+use fleetstep_catalog::{Catalog, StateMachine, StateMachineArn};
+use fleetstep_document::ObjectBuilder;
+use fleetstep_engine::Engine;
+use http_body_util::Full;
+use hyper::body::Body;
+use hyper::{Method, Request, Response, StatusCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The API over one catalog and one engine. Cheap to clone; every clone is the same service.
+#[derive(Clone)]
+pub struct Service(Arc<Shared>);
+
+struct Shared {
+    catalog: Catalog,
+    engine: Engine,
+    executions: Executions,
+    /// For the bodies that are still arriving.
+    budget: Budget,
+    limits: Limits,
+    /// Set once, when the server is told to stop.
+    withdrawn: AtomicBool,
+}
+
+impl Service {
+    /// A service that is ready.
+    #[must_use]
+    pub fn new(catalog: Catalog, engine: Engine, limits: Limits) -> Self {
+        let executions = Executions::new(&limits);
+        let budget = Budget::new(limits.arriving_bytes_max);
+        let withdrawn = AtomicBool::new(false);
+        Self(Arc::new(Shared { catalog, engine, executions, budget, limits, withdrawn }))
+    }
+
+    /// Answers a request. Whatever is wrong with it, there is an answer.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let (head, body) = request.into_parts();
+        if head.method == Method::POST && head.uri.path() == "/" {
+            return match self.read(body, self.limits().aws_body_bytes_max).await {
+                Ok(body) => {
+                    let target = head.headers.get("x-amz-target").map(hyper::header::HeaderValue::as_bytes);
+                    aws::answer(self, target, body).await
+                }
+                Err(fault) => fault.aws_reply(),
+            };
+        }
+        let answered = match head.uri.path() {
+            "/healthz" => self.health(&head.method, true),
+            "/readyz" => self.health(&head.method, !self.0.withdrawn.load(Ordering::Relaxed)),
+            path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
+            path => Err(Fault::new(Kind::NotFound, format!("There is nothing at {path}: the interface is below /v1/"))),
+        };
+        answered.unwrap_or_else(|fault| fault.problem_reply())
+    }
+
+    /// Reads a request's body.
+    pub(crate) async fn read<B: Body<Data = Bytes>>(&self, body: B, bytes_max: usize) -> Result<Bytes, Fault> {
+        Ok(body::read(body, bytes_max, self.0.limits.body_timeout, &self.0.budget).await?)
+    }
+
+    fn health(&self, method: &Method, well: bool) -> Result<Reply, Fault> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Err(Fault::method_not_allowed("GET, HEAD"));
+        }
+        let (status, text) = if well { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "draining") };
+        let body = ObjectBuilder::with_capacity(2)
+            .with("status", text)
+            .with("executionsRunning", i64::try_from(self.engine().running()).unwrap_or(i64::MAX));
+        Ok(reply::json(&body.build(), status))
+    }
+
+    /// The state machine of that ARN, which is all that a start needs of the catalog.
+    pub(crate) fn state_machine(&self, arn: &str) -> Result<Arc<StateMachine>, Fault> {
+        // The usual case first, which parses nothing: an ARN ends in the machine's name.
+        let name = arn.rsplit_once(':').map_or("", |(_, name)| name);
+        if let Some(machine) = self.catalog().state_machine(name)
+            && machine.arn.as_text() == arn
+        {
+            return Ok(machine);
+        }
+        let parsed = StateMachineArn::parse(arn)?;
+        if parsed.qualifier().is_some() {
+            // Versions and aliases are not built yet: there is none.
+            return Err(Fault::state_machine_does_not_exist(arn));
+        }
+        Ok(self.catalog().describe_state_machine(&parsed)?)
+    }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn executions(&self) -> &Executions {
+        &self.0.executions
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// From now on the service says that it is not ready; it answers all the same.
+    pub(crate) fn withdraw(&self) {
+        self.0.withdrawn.store(true, Ordering::Relaxed);
+    }
+}

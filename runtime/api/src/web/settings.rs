@@ -1,0 +1,92 @@
+//! A function's settings as they come in: as query parameters beside a module, or as a JSON object of the same
+//! names.
+
+use super::{number, unknown_parameter};
+use crate::fault::{Fault, Kind};
+use fleetstep_catalog::FunctionSettings;
+use fleetstep_document::{Document, ObjectBuilder, View};
+use std::collections::BTreeMap;
+
+/// What a whole number can be set to: its name and where it is kept.
+type NumberField = (&'static str, fn(&mut FunctionSettings) -> &mut u32);
+
+const NUMBERS: [NumberField; 3] = [
+    ("memory_mib", |settings| &mut settings.memory_mib),
+    ("timeout_seconds", |settings| &mut settings.timeout_seconds),
+    ("concurrency", |settings| &mut settings.concurrency_max),
+];
+const DESCRIPTION: &str = "description";
+/// As a query parameter, a variable of the environment is `env.NAME`; as JSON, `environment` is an object.
+const VARIABLE_PREFIX: &str = "env.";
+const ENVIRONMENT: &str = "environment";
+
+/// Sets what one query parameter names.
+pub(super) fn apply_parameter(settings: &mut FunctionSettings, name: &str, value: &str) -> Result<(), Fault> {
+    if let Some((_, field)) = NUMBERS.iter().find(|(known, _)| *known == name) {
+        *field(settings) = number(name, value)?;
+    } else if name == DESCRIPTION {
+        value.clone_into(&mut settings.description);
+    } else if let Some(variable) = name.strip_prefix(VARIABLE_PREFIX) {
+        settings.environment.insert(variable.to_owned(), value.to_owned());
+    } else {
+        return Err(unknown_parameter(name, &known("env.NAME")));
+    }
+    Ok(())
+}
+
+/// Sets what a JSON object names; `environment` replaces the one that is there.
+pub(super) fn apply_json(settings: &mut FunctionSettings, body: &Document) -> Result<(), Fault> {
+    let Some(object) = body.as_object() else {
+        return Err(invalid("The settings must be a JSON object"));
+    };
+    for (name, value) in object.iter() {
+        match value.view() {
+            View::Number(_) if NUMBERS.iter().any(|(known, _)| *known == name.as_str()) => {
+                apply_parameter(settings, name, &value.to_json())?;
+            }
+            View::String(text) if name.as_str() == DESCRIPTION => apply_parameter(settings, name, text)?,
+            View::Object(_) if name.as_str() == ENVIRONMENT => settings.environment = environment(value)?,
+            _ if name.as_str() == ENVIRONMENT || name.as_str() == DESCRIPTION => {
+                return Err(invalid(&format!("'{name}' must not be of type {}", value.type_name())));
+            }
+            _ if NUMBERS.iter().any(|(known, _)| *known == name.as_str()) => {
+                return Err(invalid(&format!("'{name}' must be a whole number, but it is {value}")));
+            }
+            _ => return Err(unknown_parameter(name, &known(ENVIRONMENT))),
+        }
+    }
+    Ok(())
+}
+
+/// Adds the settings to a function's description, under the names that set them.
+pub(super) fn describe(settings: &FunctionSettings, body: &mut ObjectBuilder) {
+    let mut settings = settings.clone();
+    for (name, field) in NUMBERS {
+        body.push(name, *field(&mut settings));
+    }
+    let mut environment = ObjectBuilder::with_capacity(settings.environment.len());
+    for (name, value) in &settings.environment {
+        environment.push(name.as_str(), value.as_str());
+    }
+    body.push(ENVIRONMENT, environment.build());
+    body.push(DESCRIPTION, settings.description);
+}
+
+fn environment(value: &Document) -> Result<BTreeMap<String, String>, Fault> {
+    let entries = value.as_object().into_iter().flat_map(|object| object.iter());
+    entries
+        .map(|(name, value)| match value.as_str() {
+            Some(text) => Ok((name.to_string(), text.to_owned())),
+            None => Err(invalid(&format!("'{ENVIRONMENT}.{name}' must be a string, but it is {value}"))),
+        })
+        .collect()
+}
+
+fn known(environment: &str) -> String {
+    let numbers = NUMBERS.map(|(name, _)| name).join(", ");
+    format!("{numbers}, {DESCRIPTION}, {environment}")
+}
+
+fn invalid(message: &str) -> Fault {
+    Fault::new(Kind::ValidationException, message.to_owned())
+}

@@ -1,0 +1,238 @@
+//! Workflows by name: deployed from JSON or YAML, and run by whoever can send JSON.
+
+use super::{Call, has_json, is_json, listing, media_type, text, unknown_parameter, unsupported_media_type};
+use crate::aws::parse_input;
+use crate::fault::{Fault, outcome_status};
+use crate::launch::Launch;
+use crate::limits::INPUT_BYTES_MAX;
+use crate::reply::{self, Reply, iso_date};
+use bytes::Bytes;
+use fleetstep_asl::Diagnostic;
+use fleetstep_catalog::{
+    CreateStateMachine, Created, DefinitionFormat, StateMachine, StateMachineArn, StateMachineError,
+    UpdateStateMachine, WorkflowType,
+};
+use fleetstep_document::{Document, ObjectBuilder, write_string};
+use fleetstep_engine::{Finished, Identity, Outcome};
+use hyper::body::Body;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::{Method, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const EXECUTION_ARN: HeaderName = HeaderName::from_static("fleetstep-execution-arn");
+
+/// `GET /v1/workflows`
+pub(super) fn list<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
+    let page = call.service.catalog().list_state_machines(&call.page()?)?;
+    let items = page.items.iter().map(|machine| summary(machine).build()).collect();
+    Ok(reply::json(&listing("workflows", items, page.next_token), StatusCode::OK))
+}
+
+/// `PUT`, `GET` and `DELETE /v1/workflows/NAME`
+pub(super) async fn one<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
+    match call.head.method {
+        Method::PUT => put(call).await,
+        Method::GET | Method::HEAD => {
+            let machine = named(&call)?;
+            let body = summary(&machine)
+                .with("roleArn", machine.role_arn.clone())
+                .with("format", format_name(machine.format))
+                .with("definition", machine.definition.clone());
+            Ok(reply::json(&body.build(), StatusCode::OK))
+        }
+        Method::DELETE => {
+            let arn = arn(&call)?;
+            if !call.service.catalog().delete_state_machine(&arn).await? {
+                return Err(Fault::state_machine_does_not_exist(arn.as_text()));
+            }
+            Ok(reply::empty(StatusCode::NO_CONTENT))
+        }
+        _ => Err(Fault::method_not_allowed("PUT, GET, HEAD, DELETE")),
+    }
+}
+
+fn arn<B>(call: &Call<'_, B>) -> Result<StateMachineArn, Fault> {
+    Ok(StateMachineArn::new(call.service.catalog().place(), &call.name)?)
+}
+
+fn named<B>(call: &Call<'_, B>) -> Result<Arc<StateMachine>, Fault> {
+    match call.service.catalog().state_machine(&call.name) {
+        Some(machine) => Ok(machine),
+        None => Err(Fault::state_machine_does_not_exist(arn(call)?.as_text())),
+    }
+}
+
+fn summary(machine: &StateMachine) -> ObjectBuilder {
+    ObjectBuilder::with_capacity(8)
+        .with("name", machine.name.clone())
+        .with("stateMachineArn", machine.arn.as_text().clone())
+        .with("type", machine.workflow_type.as_str())
+        .with("creationDate", iso_date(machine.created))
+        .with("updateDate", iso_date(machine.updated))
+}
+
+fn format_name(format: DefinitionFormat) -> &'static str {
+    match format {
+        DefinitionFormat::Json => "json",
+        DefinitionFormat::Yaml => "yaml",
+    }
+}
+
+async fn put<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
+    let media_type = media_type(&call.head.headers);
+    let format = match media_type.as_str() {
+        json if is_json(json) => DefinitionFormat::Json,
+        "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => DefinitionFormat::Yaml,
+        other => return Err(unsupported_media_type(other, "application/json or application/yaml")),
+    };
+    let mut role_arn = None;
+    for (name, value) in call.query() {
+        match &*name {
+            "role_arn" => role_arn = Some(value.into_owned()),
+            _ => return Err(unknown_parameter(&name, "role_arn")),
+        }
+    }
+    let (service, arn) = (call.service, arn(&call)?);
+    let name = call.name.to_string();
+    let bytes = call.read(service.limits().json_body_bytes_max).await?;
+    let definition = text(&bytes)?.to_owned();
+    let catalog = service.catalog();
+    let create = CreateStateMachine {
+        name,
+        definition: definition.clone(),
+        format,
+        role_arn: role_arn
+            .clone()
+            .unwrap_or_else(|| format!("arn:aws:iam::{}:role/fleetstep", catalog.place().account)),
+        workflow_type: WorkflowType::Express,
+        logging: None,
+        tracing: None,
+        description: None,
+        tags: BTreeMap::new(),
+    };
+    // An update keeps what the plain interface does not name: logging, tracing, tags.
+    let (created, new) = match catalog.create_state_machine(create).await {
+        Err(StateMachineError::AlreadyExists { .. }) => {
+            let update = UpdateStateMachine {
+                definition: Some((definition, format)),
+                role_arn,
+                ..UpdateStateMachine::default()
+            };
+            (catalog.update_state_machine(&arn, update).await?, false)
+        }
+        other => {
+            let created = other?;
+            let new = !created.existed;
+            match role_arn {
+                // The very same machine was there; that its role is another does not count for it.
+                Some(role_arn) if created.existed && created.machine.role_arn.as_str() != role_arn => {
+                    let update = UpdateStateMachine { role_arn: Some(role_arn), ..UpdateStateMachine::default() };
+                    (catalog.update_state_machine(&arn, update).await?, false)
+                }
+                _ => (created, new),
+            }
+        }
+    };
+    Ok(reply::json(&deployed(&created), if new { StatusCode::CREATED } else { StatusCode::OK }))
+}
+
+fn deployed(created: &Created) -> Document {
+    let warnings: Vec<Document> = created.warnings.iter().map(diagnostic).collect();
+    summary(&created.machine).with("diagnostics", warnings).build()
+}
+
+/// A diagnostic with its place in the text.
+pub(crate) fn diagnostic(diagnostic: &Diagnostic) -> Document {
+    let mut body = ObjectBuilder::with_capacity(7)
+        .with("severity", diagnostic.severity.as_str())
+        .with("code", diagnostic.code.as_str())
+        .with("message", diagnostic.message.as_str())
+        .with("location", diagnostic.location.as_str());
+    let place = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+    if let Some(span) = diagnostic.span {
+        body.push("line", place(span.line));
+        body.push("column", place(span.column));
+    }
+    if let Some(hint) = &diagnostic.hint {
+        body.push("hint", hint.as_str());
+    }
+    body.build()
+}
+
+/// `POST /v1/workflows/NAME/run`
+pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
+    let mut name = None;
+    for (parameter, value) in call.query() {
+        match &*parameter {
+            "name" => name = Some(value.into_owned()),
+            _ => return Err(unknown_parameter(&parameter, "name")),
+        }
+    }
+    if let Some(name) = &name {
+        fleetstep_catalog::arn::check_execution_name(name)?;
+    }
+    let machine = named(&call)?;
+    let (service, head) = (call.service, call.head);
+    let bytes = call.read(INPUT_BYTES_MAX).await?;
+    let input = if has_json(&head.headers, &bytes)? { parse_input(text(&bytes)?)? } else { Document::empty_object() };
+    let launch = Launch::new(&machine, name.as_deref(), input, bytes.len())?;
+    if responds_async(&head.headers) {
+        return start(service, launch);
+    }
+    let finished = launch.run(service).await?;
+    let (reply, output_bytes) = run_reply(&launch, &finished);
+    launch.keep(service, finished, output_bytes);
+    Ok(reply)
+}
+
+/// Whether the caller prefers not to wait (RFC 7240).
+fn responds_async(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split([',', ';'])).any(|token| token.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+fn start(service: &crate::Service, launch: Launch) -> Result<Reply, Fault> {
+    let identity = Arc::clone(&launch.identity);
+    let started = launch.detach(service)?;
+    let body = ObjectBuilder::with_capacity(3)
+        .with("executionArn", identity.execution_arn.clone())
+        .with("status", "RUNNING")
+        .with("startDate", iso_date(started));
+    let mut reply = reply::json(&body.build(), StatusCode::ACCEPTED);
+    let location = format!("/v1/executions/{}", utf8_percent_encode(&identity.execution_arn, NON_ALPHANUMERIC));
+    let headers = reply.headers_mut();
+    headers.insert(EXECUTION_ARN, arn_header(&identity));
+    headers.insert(LOCATION, HeaderValue::from_str(&location).expect("it is percent-encoded"));
+    headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
+    Ok(reply)
+}
+
+fn arn_header(identity: &Identity) -> HeaderValue {
+    HeaderValue::from_bytes(identity.execution_arn.as_bytes()).expect("a name holds no control characters")
+}
+
+/// The output as it is, or the failure with its status; and the size of the output.
+fn run_reply(launch: &Launch, finished: &Finished) -> (Reply, usize) {
+    let status = outcome_status(&finished.outcome);
+    let mut out = Vec::with_capacity(256);
+    match &finished.outcome {
+        Outcome::Succeeded(output) => output.write_json(&mut out),
+        Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Aborted(failure) => {
+            out.extend_from_slice(b"{\"status\":");
+            write_string(crate::executions::status(&finished.outcome), &mut out);
+            crate::aws::write_failure(failure, &mut out);
+            out.extend_from_slice(b",\"executionArn\":");
+            write_string(&launch.identity.execution_arn, &mut out);
+            out.push(b'}');
+        }
+    }
+    let output_bytes = out.len();
+    let mut reply = reply::json_bytes(out, status);
+    reply.headers_mut().insert(EXECUTION_ARN, arn_header(&launch.identity));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    (reply, output_bytes)
+}
