@@ -1,0 +1,62 @@
+//! The command line.
+
+use crate::commands::{run, serve, validate};
+use crate::terminal;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Exit status of a command that could not do its work: bad flags, unreadable files, a port that is taken.
+pub(crate) const EXIT_UNUSABLE: u8 = 2;
+
+/// Express workflows on WebAssembly: Amazon States Language in, sandboxed tasks, answers over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "fleetstep", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fleetstep run examples/orders --workflow orders --input @order.json
+      Build the tasks, run one execution in this process and print its output.
+  fleetstep serve examples/orders
+      Deploy a directory and serve it on 127.0.0.1:8083.
+  fleetstep validate orders.asl.json --type EXPRESS
+      Every diagnostic at once, with its place.
+";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve workflows over HTTP and the AWS wire protocol
+    Serve(serve::Serve),
+    /// Run one execution in this process and print its output
+    Run(run::Run),
+    /// Check definitions and show every diagnostic with its place
+    Validate(validate::Validate),
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(serve) => serve.execute(),
+        Command::Run(run) => run.execute(),
+        Command::Validate(validate) => validate.execute(),
+    };
+    done.unwrap_or_else(|error| {
+        terminal::progress(format_args!("error: {error:#}"));
+        ExitCode::from(EXIT_UNUSABLE)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

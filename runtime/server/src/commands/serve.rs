@@ -1,0 +1,85 @@
+//! `fleetstep serve`: the server.
+
+use crate::deploy::Deployment;
+use crate::serving::serve;
+use crate::settings::{ServerFlags, Settings};
+use crate::terminal::progress;
+use anyhow::Result;
+use clap::Args;
+use fleetstep_api::Drained;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Serves the AWS wire protocol, HTTP triggers and functions until SIGTERM or Ctrl-C.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  fleetstep serve examples/orders
+  fleetstep serve --listen 127.0.0.1:9000 --data-dir data/fleetstep
+  curl -X POST --data @order.json http://127.0.0.1:8083/v1/workflows/orders/run
+
+Settings may stand in the directory's fleetstep.toml under [server]; a flag overrides them.")]
+pub(crate) struct Serve {
+    /// A directory that is deployed at start: definitions, modules, fleetstep.toml
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+    #[command(flatten)]
+    flags: ServerFlags,
+}
+
+impl Serve {
+    pub(crate) fn execute(self) -> Result<ExitCode> {
+        let deployment = self.directory.as_deref().map_or_else(|| Ok(Deployment::empty()), Deployment::at)?;
+        let settings = Settings::resolve(self.flags, deployment.settings())?;
+        let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let announce = |address: SocketAddr| announce(&settings, address);
+        let drained = tokio.block_on(serve(&settings, &deployment, announce, stop_signal()))?;
+        say_what_was_cut(&settings, drained);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn say_what_was_cut(settings: &Settings, drained: Drained) {
+    if drained.executions_cut + drained.connections_cut > 0 {
+        progress(format_args!(
+            "stopped with {} executions and {} connections cut after {} s",
+            drained.executions_cut, drained.connections_cut, settings.drain_seconds
+        ));
+    }
+}
+
+fn announce(settings: &Settings, address: SocketAddr) {
+    progress(format_args!(
+        "fleetstep {} listens on http://{address}\n\
+         \n\
+         boto3 and the AWS CLI, unchanged:\n\
+         \x20 export AWS_ENDPOINT_URL_SFN=http://{address} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n\
+         \x20 export AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n\
+         (StartSyncExecution puts `sync-` before the host's name; the second variable stops that.)",
+        env!("CARGO_PKG_VERSION"),
+        settings.region
+    ));
+    if !settings.listen.ip().is_loopback() {
+        progress("warning: not a loopback address, and no request is authenticated: anyone who reaches it may deploy and start");
+    }
+    match &settings.data_dir {
+        Some(folder) => progress(format_args!("what is deployed is kept in {}", folder.display())),
+        None => progress("what is deployed is kept in memory only"),
+    }
+}
+
+/// Ready at SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! { _ = terminated.recv() => {}, _ = interrupted => {} }
+        }
+        Err(_) => {
+            let _ = interrupted.await;
+        }
+    }
+    progress("stopping: no new work is taken; what runs may finish");
+}

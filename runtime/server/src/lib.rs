@@ -1,0 +1,15 @@
+//! The `fleetstep` binary as a library: flags, configuration, wiring, shutdown, the command line.
+//!
+//! No rule of the product lives here. A directory becomes a deployment ([`deploy`]), settings become a wired
+//! runtime ([`runtime`]), and each subcommand is one file of [`commands`].
+#![forbid(unsafe_code)]
+
+pub mod cli;
+mod commands;
+pub mod deploy;
+mod guests;
+mod manifest;
+pub mod runtime;
+pub mod serving;
+pub mod settings;
+mod terminal;

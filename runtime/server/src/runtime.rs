@@ -1,0 +1,38 @@
+//! Settings become a wired runtime: sandbox, catalog, engine.
+
+use crate::settings::Settings;
+use anyhow::{Context as _, Result};
+use fleetstep_catalog::{Catalog, CatalogConfig, MemoryStore, Place, RedbStore, Store};
+use fleetstep_engine::{Engine, Limits};
+use fleetstep_wasm::{Sandbox, SandboxConfig};
+use std::sync::Arc;
+
+/// The parts that serve executions, wired.
+#[derive(Clone)]
+pub struct Runtime {
+    /// What is deployed.
+    pub catalog: Catalog,
+    /// What runs.
+    pub engine: Engine,
+}
+
+impl Runtime {
+    /// Opens the catalog that `settings` name and starts the engine. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// A data directory that cannot be opened, or a sandbox that this machine cannot give.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        let cache_dir = settings.data_dir.as_ref().or(settings.cache_dir.as_ref()).map(|folder| folder.join("artefacts"));
+        let sandbox = SandboxConfig { cache_dir, instances_max: settings.calls_running_max, ..SandboxConfig::default() };
+        let sandbox = Sandbox::new(sandbox).context("cannot set up the sandbox")?;
+        let store: Arc<dyn Store> = match &settings.data_dir {
+            Some(folder) => Arc::new(RedbStore::open(folder).await?),
+            None => Arc::new(MemoryStore::default()),
+        };
+        let place =
+            Place { region: settings.region.as_str().into(), account: settings.account.as_str().into() };
+        let catalog = Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await?;
+        let limits = Limits { executions_running_max: settings.executions_running_max, ..Limits::default() };
+        Ok(Self { catalog, engine: Engine::new(limits) })
+    }
+}

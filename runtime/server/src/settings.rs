@@ -1,0 +1,144 @@
+//! Settings: flags over the manifest's `[server]` table over the defaults.
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where the server listens unless told otherwise: loopback, and the port that Step Functions Local made known.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
+/// The data directory unless told otherwise, below the folder that the server is started in.
+pub const DATA_DIR_DEFAULT: &str = ".fleetstep";
+
+/// The `[server]` table of a manifest; the names are those of the flags.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSettings {
+    listen: Option<String>,
+    data_dir: Option<PathBuf>,
+    in_memory: Option<bool>,
+    region: Option<String>,
+    account: Option<String>,
+    executions_running_max: Option<usize>,
+    calls_running_max: Option<u32>,
+    drain_seconds: Option<u64>,
+}
+
+/// Flags that a server takes. Each overrides the manifest.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServerFlags {
+    /// Address and port to listen on [default: 127.0.0.1:8083]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Folder that keeps what is deployed over a restart [default: .fleetstep]
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Keep nothing over a restart
+    #[arg(long, conflicts_with = "data_dir")]
+    pub in_memory: bool,
+    /// Region in every ARN [default: us-east-1]
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Account id in every ARN [default: 000000000000]
+    #[arg(long)]
+    pub account: Option<String>,
+    /// Executions that may run at once; one more is throttled [default: 100000]
+    #[arg(long, value_name = "N")]
+    pub executions_running_max: Option<usize>,
+    /// Task calls that may run at once in all functions together [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub calls_running_max: Option<u32>,
+    /// Seconds that running executions get to end after SIGTERM [default: 30]
+    #[arg(long, value_name = "N")]
+    pub drain_seconds: Option<u64>,
+}
+
+/// What a server is run with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Where the catalog lives; `None` keeps it in memory.
+    pub data_dir: Option<PathBuf>,
+    /// Where compiled modules are cached when there is no data directory.
+    pub cache_dir: Option<PathBuf>,
+    /// Region in every ARN.
+    pub region: String,
+    /// Account id in every ARN.
+    pub account: String,
+    /// Executions that may run at once.
+    pub executions_running_max: usize,
+    /// Task calls that may run at once.
+    pub calls_running_max: u32,
+    /// Seconds that running executions get to end when the server stops.
+    pub drain_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8083)),
+            data_dir: None,
+            cache_dir: user_cache_dir(),
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+            executions_running_max: 100_000,
+            calls_running_max: 1_000,
+            drain_seconds: 30,
+        }
+    }
+}
+
+impl Settings {
+    /// The settings that `flags` and the manifest's table give together.
+    ///
+    /// # Errors
+    /// An address that cannot be read.
+    pub fn resolve(flags: ServerFlags, file: FileSettings) -> Result<Self> {
+        let defaults = Self::default();
+        let listen = flags.listen.or(file.listen).unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
+        let in_memory = flags.in_memory || (flags.data_dir.is_none() && file.in_memory.unwrap_or(false));
+        let data_dir = flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT));
+        Ok(Self {
+            listen: listen.parse().with_context(|| format!("`{listen}` is no ADDRESS:PORT such as {LISTEN_DEFAULT}"))?,
+            data_dir: (!in_memory).then_some(data_dir),
+            cache_dir: defaults.cache_dir,
+            region: flags.region.or(file.region).unwrap_or(defaults.region),
+            account: flags.account.or(file.account).unwrap_or(defaults.account),
+            executions_running_max: flags
+                .executions_running_max
+                .or(file.executions_running_max)
+                .unwrap_or(defaults.executions_running_max),
+            calls_running_max: flags.calls_running_max.or(file.calls_running_max).unwrap_or(defaults.calls_running_max),
+            drain_seconds: flags.drain_seconds.or(file.drain_seconds).unwrap_or(defaults.drain_seconds),
+        })
+    }
+}
+
+/// The user's cache folder by the XDG rules, so that a second `run` does not compile its modules again.
+fn user_cache_dir() -> Option<PathBuf> {
+    let from = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache"))).map(|folder| folder.join("fleetstep"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_overrides_the_file_and_the_file_the_default() {
+        let file: FileSettings = toml::from_str("listen = \"127.0.0.1:1\"\nregion = \"eu-west-1\"\nin_memory = true").unwrap();
+        let flags = ServerFlags { listen: Some("127.0.0.1:2".into()), ..ServerFlags::default() };
+        let settings = Settings::resolve(flags, file).unwrap();
+        assert_eq!((settings.listen.port(), settings.region.as_str()), (2, "eu-west-1"));
+        assert_eq!((settings.account.as_str(), settings.data_dir), ("000000000000", None));
+    }
+
+    #[test]
+    fn the_default_listens_on_loopback_and_keeps_its_data() {
+        let settings = Settings::resolve(ServerFlags::default(), FileSettings::default()).unwrap();
+        assert!(settings.listen.ip().is_loopback());
+        assert_eq!(settings.data_dir, Some(PathBuf::from(DATA_DIR_DEFAULT)));
+    }
+}
