@@ -1,0 +1,67 @@
+//! What hostile guests do to the latency of a workflow beside them.
+
+use crate::http::{Other, start_sync};
+use crate::load::closed_loop;
+use crate::{Side, median, step};
+use anyhow::Result;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+/// The hostile workflows, one of each failure, and how many of each run at once.
+const HOSTILE: &[(&str, usize)] = &[("spin", 4), ("hog", 1), ("overflow", 1), ("flood", 1)];
+/// Connections of the workflow whose latency is measured: fewer than would fill the machine by themselves.
+const CONNECTIONS: usize = 4;
+
+/// Prints the figures.
+pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<()> {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let server = Other::start(Side::Fleetstep)?;
+    let request = start_sync("task", step::ORDER);
+    let time = Duration::from_secs(seconds);
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    tokio.block_on(async {
+        closed_loop(server.address, &request, CONNECTIONS, Duration::from_millis(500)).await?;
+        for _ in 0..rounds {
+            let quiet = closed_loop(server.address, &request, CONNECTIONS, time).await?;
+            alone.push([quiet.percentile_us(0.5), quiet.percentile_us(0.99)].map(f64::from));
+            let hostile: Vec<_> = HOSTILE
+                .iter()
+                .flat_map(|&(workflow, at_once)| std::iter::repeat_n(workflow, at_once))
+                .map(|workflow| tokio::spawn(keep_starting(server.address, workflow)))
+                .collect();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let loud = closed_loop(server.address, &request, CONNECTIONS, time).await?;
+            beside.push([loud.percentile_us(0.5), loud.percentile_us(0.99)].map(f64::from));
+            for task in hostile {
+                task.abort();
+            }
+            // The guests that were left alone end by their own deadline of one second.
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+        }
+        anyhow::Ok(())
+    })?;
+    print(&alone, &beside);
+    Ok(())
+}
+
+/// Starts `workflow` again and again, whatever becomes of it.
+async fn keep_starting(address: SocketAddr, workflow: &'static str) -> Result<()> {
+    let request = start_sync(workflow, "{}");
+    let mut stream = TcpStream::connect(address).await?;
+    let mut answer = vec![0; 64 << 10];
+    loop {
+        stream.write_all(&request).await?;
+        tokio::io::AsyncReadExt::read(&mut stream, &mut answer).await?;
+    }
+}
+
+fn print(alone: &[[f64; 2]], beside: &[[f64; 2]]) {
+    let of = |figures: &[[f64; 2]], at: usize| median(figures.iter().map(|pair| pair[at]).collect());
+    println!("## One Wasm task beside hostile guests ({CONNECTIONS} connections; {HOSTILE:?})\n");
+    println!("| | p50 ms | p99 ms |\n| --- | --- | --- |");
+    println!("| alone | {:.3} | {:.3} |", of(alone, 0) / 1e3, of(alone, 1) / 1e3);
+    println!("| beside them | {:.3} | {:.3} |", of(beside, 0) / 1e3, of(beside, 1) / 1e3);
+    println!("| ratio | {:.2} | {:.2} |\n", of(beside, 0) / of(alone, 0), of(beside, 1) / of(alone, 1));
+}

@@ -1,0 +1,29 @@
+//! A server with the functions that the conformance runner calls, for anyone's run.
+
+use anyhow::Result;
+use clap::Parser;
+use fleetstep_server::deploy::Deployment;
+use fleetstep_server::serving::serve;
+use fleetstep_server::settings::Settings;
+use std::net::SocketAddr;
+
+/// Serves the eight `conf-*` functions until Ctrl-C.
+///
+/// Then, elsewhere: python run_conformance.py --endpoint http://127.0.0.1:PORT
+#[derive(Parser)]
+struct Flags {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8083")]
+    listen: SocketAddr,
+}
+
+#[tokio::main]
+#[allow(clippy::print_stdout)] // The address is this program's result.
+async fn main() -> Result<()> {
+    let settings = Settings { listen: Flags::parse().listen, ..Settings::default() };
+    let deployment = Deployment::at(&fleetstep_tests::root().join("tests/guests"))?;
+    let announce = |address| println!("listening on http://{address}");
+    let stop = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
+    serve(&settings, &deployment, announce, stop).await?;
+    Ok(())
+}

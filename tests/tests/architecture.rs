@@ -1,0 +1,83 @@
+//! The house keeps its doors where ARCHITECTURE.md draws them.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// Which room may use which. A room that is not listed may use none.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("document", &[]),
+    ("expr", &["document"]),
+    ("machine", &["document", "expr"]),
+    ("asl", &["document", "expr", "machine"]),
+    ("engine", &["document", "machine"]),
+    ("wasm", &["document", "engine"]),
+    ("catalog", &["document", "asl", "machine", "engine", "wasm"]),
+    ("api", &["document", "asl", "machine", "engine", "catalog"]),
+    ("server", &["document", "asl", "machine", "engine", "wasm", "catalog", "api"]),
+];
+
+/// Crates that only some rooms may know: `(crate, rooms)`.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("wasmtime", &["wasm"]),
+    ("wasmtime-wasi", &["wasm"]),
+    ("hyper", &["api", "benches"]),
+    ("redb", &["catalog"]),
+    ("saphyr", &["asl"]),
+    ("clap", &["server", "tests", "benches"]),
+    ("tokio", &["engine", "wasm", "catalog", "api", "server", "tests", "benches"]),
+];
+
+/// Normal dependencies of each package of the workspace, by short name.
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let arguments = ["metadata", "--no-deps", "--format-version", "1", "--manifest-path", manifest];
+    let output = Command::new(env!("CARGO")).args(arguments).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    packages.iter().map(|package| (short(&package["name"]), normal_dependencies(package))).collect()
+}
+
+fn normal_dependencies(package: &Value) -> Vec<String> {
+    let all = package["dependencies"].as_array().expect("dependencies");
+    all.iter().filter(|dependency| dependency["kind"].is_null()).map(|dependency| short(&dependency["name"])).collect()
+}
+
+fn short(name: &Value) -> String {
+    name.as_str().expect("a name").trim_start_matches("fleetstep-").to_owned()
+}
+
+#[test]
+fn every_dependency_between_rooms_is_an_allowed_one() {
+    let packages = dependencies();
+    for (room, allowed) in ALLOWED {
+        let uses = packages.get(*room).unwrap_or_else(|| panic!("room {room} is gone: change ALLOWED and ARCHITECTURE.md"));
+        for used in uses.iter().filter(|used| packages.contains_key(*used)) {
+            assert!(allowed.contains(&used.as_str()), "{room} must not use {used}: see ARCHITECTURE.md");
+        }
+    }
+    for package in packages.keys().filter(|package| !["tests", "benches"].contains(&package.as_str())) {
+        assert!(ALLOWED.iter().any(|(room, _)| room == package), "room {package} is not in ALLOWED");
+    }
+}
+
+#[test]
+fn a_confined_crate_stays_in_its_rooms() {
+    for (package, uses) in dependencies() {
+        for (confined, rooms) in CONFINED {
+            let kept = !uses.iter().any(|used| used == confined) || rooms.contains(&package.as_str());
+            assert!(kept, "{package} must not use {confined}; only {rooms:?} may");
+        }
+    }
+}
+
+#[test]
+fn every_room_but_wasm_forbids_unsafe_code() {
+    let runtime = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime");
+    for (room, _) in ALLOWED.iter().filter(|(room, _)| *room != "wasm") {
+        let file = runtime.join(room).join("src/lib.rs");
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{room} does not forbid unsafe code");
+    }
+}
