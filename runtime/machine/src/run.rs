@@ -20,6 +20,8 @@ pub(crate) struct Run<'a> {
     pub(crate) now: Timestamp,
     pub(crate) effects: &'a mut Effects,
     transitions_left: u32,
+    /// What was left of the budget when the strand that runs got its turn.
+    turn_transitions: u32,
     /// Microseconds since the start.
     elapsed_us: u32,
 }
@@ -89,7 +91,15 @@ impl<'a> Run<'a> {
     ) -> Self {
         // No later than the deadline, five minutes at most, or else the step does nothing but end.
         let elapsed_us = now.as_micros().saturating_sub(execution.started.as_micros()) as u32;
-        Self { execution, program, now, effects, transitions_left: STEP_TRANSITIONS_MAX, elapsed_us }
+        Self {
+            execution,
+            program,
+            now,
+            effects,
+            transitions_left: STEP_TRANSITIONS_MAX,
+            turn_transitions: STEP_TRANSITIONS_MAX,
+            elapsed_us,
+        }
     }
 
     pub(crate) fn step(mut self, event: Event) -> Status {
@@ -132,7 +142,7 @@ impl<'a> Run<'a> {
                 Turn::Act(id) => self.act(id),
                 Turn::Failed(id, fault) => self.recover(id, fault),
                 Turn::Ended(id, output) => self.end(id, output),
-                Turn::Parked => match self.execution.line.pop() {
+                Turn::Parked => match self.next_in_line() {
                     Some(InLine::Enter(id)) => Turn::Enter(id),
                     Some(InLine::Act(id)) => Turn::Act(id),
                     Some(InLine::Start(fork)) => self.start_next(fork),
@@ -143,9 +153,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn next_in_line(&mut self) -> Option<InLine> {
+        self.turn_transitions = self.transitions_left;
+        self.execution.line.pop()
+    }
+
     fn give_way(self, next: InLine) -> Status {
-        // At the far end of the line: a branch that loops must not keep the others from ever starting.
-        self.execution.line.insert(0, next);
+        let line = &mut self.execution.line;
+        // A strand that had a whole step to itself lets the others come first: a branch that loops must not keep
+        // them from ever starting.
+        let place = if self.turn_transitions == STEP_TRANSITIONS_MAX { 0 } else { line.len() };
+        line.insert(place, next);
         Status::Yielded
     }
 

@@ -2,7 +2,7 @@
 
 use crate::support::{history_text, json, no_tasks, outcome_text};
 use fleetstep_document::Document;
-use fleetstep_machine::testing::{Answer, Draft, Driver, machine};
+use fleetstep_machine::testing::{Answer, Called, Draft, Driver, machine};
 use fleetstep_machine::{
     Effects, Event, Execution, ExecutionStart, HistoryLevel, Identity, OUTPUT_BYTES_MAX, Outcome, STEP_TRANSITIONS_MAX,
     Status, Timestamp,
@@ -48,16 +48,17 @@ fn a_pass_that_nests_its_input_ends_too() {
 
 #[test]
 fn results_of_a_map_are_counted_while_they_come() {
-    // [x,x,x] of 87,380 bytes each, brackets and commas are 262,144 bytes; a fourth item is too many.
+    // Each item says how many bytes its result has; brackets and commas come on top.
     let program = machine(vec![Draft::map("M", "$", vec![Draft::task("T", 0)]).max_concurrency(1).result_path(None)]);
-    let run = |items: &str, count: usize| {
+    let run = |items: &str| {
         let mut driver = Driver::new(&program, json(items), 0);
-        (driver.run(move |_| Answer::now(letters(count - 2))), driver.calls.len())
+        let bytes = |called: &Called| usize::try_from(called.input.as_i64().expect("a size")).expect("a size");
+        (driver.run(|called| Answer::now(letters(bytes(called) - 2))), driver.calls.len())
     };
-    assert!(matches!(run("[1,2,3]", 87_380), (Outcome::Succeeded(_), 3)));
-    assert_eq!(outcome_text(&run("[1,2,3]", 87_381).0), too_large("M"));
-    let (outcome, calls) = run("[1,2,3,4,5,6,7,8]", 87_380);
-    assert_eq!((outcome_text(&outcome), calls), (too_large("M"), 4), "the rest is not begun");
+    assert!(matches!(run("[131070,131071]"), (Outcome::Succeeded(_), 2)));
+    assert_eq!(outcome_text(&run("[131071,131071]").0), too_large("M"));
+    let (outcome, calls) = run("[100000,100000,100000,100000,100000]");
+    assert_eq!((outcome_text(&outcome), calls), (too_large("M"), 3), "the rest is not begun");
 }
 
 #[test]

@@ -190,6 +190,15 @@ fn catch_places_the_error_and_skips_the_output_path() {
 }
 
 #[test]
+fn a_result_that_cannot_be_placed_is_caught_with_the_input_as_it_was() {
+    let program = machine(vec![
+        Draft::task("T", 0).result_path(Some("$.x.y")).catch_at(&["States.ResultPathMatchFailure"], Some("$.e"), "C"),
+        Draft::pass("C").output_path("$.x"),
+    ]);
+    check(&program, r#"{"x":1}"#, |_| Answer::now(json("2")), "SUCCEEDED 1", "");
+}
+
+#[test]
 fn a_task_that_does_not_answer_times_out() {
     let program = machine(vec![Draft::task("T", 0).timeout(5).catch(&["States.Timeout"], "C"), Draft::pass("C")]);
     let mut driver = Driver::new(&program, json("{}"), 0);
