@@ -127,7 +127,9 @@ pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<()> {
 
 fn print(rows: &[Row<'_>]) {
     println!("## Over HTTP: {CONNECTIONS} connections, server and load share the machine\n");
-    println!("| request | req/s | share of echo | server CPU µs per request | p99 ms |\n| --- | --- | --- | --- | --- |");
+    println!(
+        "| request | req/s | share of echo | server CPU µs per request | p99 ms |\n| --- | --- | --- | --- | --- |"
+    );
     let floor = rows.first().map_or(f64::NAN, |row| median(row.rates.clone()));
     for row in rows {
         let (rate, cpu) = (median(row.rates.clone()), median(row.cpu_us.clone()));

@@ -34,7 +34,12 @@ impl Seen {
 }
 
 /// Sends `request` over `connections` connections, one at a time on each, for `time`.
-pub(crate) async fn closed_loop(address: SocketAddr, request: &[u8], connections: usize, time: Duration) -> Result<Seen> {
+pub(crate) async fn closed_loop(
+    address: SocketAddr,
+    request: &[u8],
+    connections: usize,
+    time: Duration,
+) -> Result<Seen> {
     let started = clock::instant();
     let until = started + time;
     let tasks: Vec<_> = (0..connections).map(|_| tokio::spawn(one(address, request.to_vec(), until))).collect();

@@ -24,7 +24,9 @@ pub(crate) fn measure(rounds: usize) -> Result<()> {
     let choice = |name: usize, next: &str| {
         let target = next.trim_start_matches(r#""Next":"#);
         let target = if next.starts_with(r#""End""#) { r#""Done""# } else { target };
-        format!(r#""S{name}":{{"Type":"Choice","Choices":[{{"Variable":"$.total","NumericGreaterThan":20,"Next":{target}}}]}}"#)
+        format!(
+            r#""S{name}":{{"Type":"Choice","Choices":[{{"Variable":"$.total","NumericGreaterThan":20,"Next":{target}}}]}}"#
+        )
     };
     println!("## A state, in process\n\n| state | ns |\n| --- | --- |");
     println!("| a whole execution of one Pass, without JSON | {:.0} |", nanos(&machine(1, pass)?, rounds)?);

@@ -111,7 +111,8 @@ pub fn clients(folder: &Path) -> Result<PathBuf> {
         return Ok(programs);
     }
     succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment)).context("python3 -m venv")?;
-    let pip = Command::new(programs.join("pip")).args(["install", "--quiet", "--requirement"]).arg(&requirements).status();
+    let pip =
+        Command::new(programs.join("pip")).args(["install", "--quiet", "--requirement"]).arg(&requirements).status();
     if !pip.context("pip")?.success() {
         bail!("pip could not install {}", requirements.display());
     }

@@ -52,7 +52,8 @@ fn short(name: &Value) -> String {
 fn every_dependency_between_rooms_is_an_allowed_one() {
     let packages = dependencies();
     for (room, allowed) in ALLOWED {
-        let uses = packages.get(*room).unwrap_or_else(|| panic!("room {room} is gone: change ALLOWED and ARCHITECTURE.md"));
+        let uses =
+            packages.get(*room).unwrap_or_else(|| panic!("room {room} is gone: change ALLOWED and ARCHITECTURE.md"));
         for used in uses.iter().filter(|used| packages.contains_key(*used)) {
             assert!(allowed.contains(&used.as_str()), "{room} must not use {used}: see ARCHITECTURE.md");
         }

@@ -52,7 +52,9 @@ fn pick(folder: &Path) -> Vec<String> {
         let file = folder.join(format!("{area}.jsonl"));
         let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let cases = text.lines().filter(|line| !line.trim().is_empty());
-        picked.extend(cases.filter(|line| serde_json::from_str(line).is_ok_and(|case| is_jsonpath(&case))).map(str::to_owned));
+        picked.extend(
+            cases.filter(|line| serde_json::from_str(line).is_ok_and(|case| is_jsonpath(&case))).map(str::to_owned),
+        );
     }
     picked
 }

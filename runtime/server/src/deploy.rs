@@ -56,7 +56,9 @@ impl Deployment {
 
     /// Adds a function from a finished module.
     pub fn add_module(&mut self, name: &str, module: PathBuf) {
-        self.manifest.functions.insert(name.to_owned(), FunctionEntry { module: Some(module), ..FunctionEntry::default() });
+        self.manifest
+            .functions
+            .insert(name.to_owned(), FunctionEntry { module: Some(module), ..FunctionEntry::default() });
     }
 
     /// Names of the workflows.
@@ -94,7 +96,11 @@ async fn put_function(catalog: &Catalog, name: &str, entry: &FunctionEntry) -> R
     let size = module.len();
     let put = catalog.put_function(name, Bytes::from(module), Some(settings_of(entry))).await?;
     let kind = put.function.kind.unwrap_or("module");
-    progress(format_args!("function {name}: {kind}, {} KiB, {}", size.div_ceil(1024), &put.function.module_sha256[..12]));
+    progress(format_args!(
+        "function {name}: {kind}, {} KiB, {}",
+        size.div_ceil(1024),
+        &put.function.module_sha256[..12]
+    ));
     Ok(())
 }
 

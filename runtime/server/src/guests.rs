@@ -21,7 +21,8 @@ struct Message {
 /// Builds the crate in `folder` for `target` and returns the path of its module. Cargo's own progress and
 /// diagnostics go to standard error.
 pub(crate) fn build(folder: &Path, target: &str) -> Result<PathBuf> {
-    let manifest = folder.join("Cargo.toml").canonicalize().with_context(|| format!("no crate in {}", folder.display()))?;
+    let manifest =
+        folder.join("Cargo.toml").canonicalize().with_context(|| format!("no crate in {}", folder.display()))?;
     // Cargo reads `.cargo/config.toml` from where it is run: there lie the flags that make a module small and fast.
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--release", "--message-format=json-render-diagnostics", "--target", target])

@@ -133,7 +133,11 @@ mod tests {
         std::fs::write(at("a.asl.json"), "{}").unwrap();
         std::fs::write(at("b.asl.yaml"), "").unwrap();
         std::fs::write(at("echo.wasm"), "").unwrap();
-        std::fs::write(at(MANIFEST), "[workflows.first]\ndefinition = \"a.asl.json\"\n[functions.t]\ncrate = \"tasks/t\"\n").unwrap();
+        std::fs::write(
+            at(MANIFEST),
+            "[workflows.first]\ndefinition = \"a.asl.json\"\n[functions.t]\ncrate = \"tasks/t\"\n",
+        )
+        .unwrap();
         let manifest = Manifest::of_directory(directory.path()).unwrap();
         assert_eq!(manifest.workflows.keys().collect::<Vec<_>>(), ["b", "first"]);
         assert_eq!(manifest.functions.keys().collect::<Vec<_>>(), ["echo", "t"]);

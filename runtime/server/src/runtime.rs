@@ -22,15 +22,16 @@ impl Runtime {
     /// # Errors
     /// A data directory that cannot be opened, or a sandbox that this machine cannot give.
     pub async fn open(settings: &Settings) -> Result<Self> {
-        let cache_dir = settings.data_dir.as_ref().or(settings.cache_dir.as_ref()).map(|folder| folder.join("artefacts"));
-        let sandbox = SandboxConfig { cache_dir, instances_max: settings.calls_running_max, ..SandboxConfig::default() };
+        let cache_dir =
+            settings.data_dir.as_ref().or(settings.cache_dir.as_ref()).map(|folder| folder.join("artefacts"));
+        let sandbox =
+            SandboxConfig { cache_dir, instances_max: settings.calls_running_max, ..SandboxConfig::default() };
         let sandbox = Sandbox::new(sandbox).context("cannot set up the sandbox")?;
         let store: Arc<dyn Store> = match &settings.data_dir {
             Some(folder) => Arc::new(RedbStore::open(folder).await?),
             None => Arc::new(MemoryStore::default()),
         };
-        let place =
-            Place { region: settings.region.as_str().into(), account: settings.account.as_str().into() };
+        let place = Place { region: settings.region.as_str().into(), account: settings.account.as_str().into() };
         let catalog = Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await?;
         let limits = Limits { executions_running_max: settings.executions_running_max, ..Limits::default() };
         Ok(Self { catalog, engine: Engine::new(limits) })

@@ -101,7 +101,9 @@ impl Settings {
         let in_memory = flags.in_memory || (flags.data_dir.is_none() && file.in_memory.unwrap_or(false));
         let data_dir = flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT));
         Ok(Self {
-            listen: listen.parse().with_context(|| format!("`{listen}` is no ADDRESS:PORT such as {LISTEN_DEFAULT}"))?,
+            listen: listen
+                .parse()
+                .with_context(|| format!("`{listen}` is no ADDRESS:PORT such as {LISTEN_DEFAULT}"))?,
             data_dir: (!in_memory).then_some(data_dir),
             cache_dir: defaults.cache_dir,
             region: flags.region.or(file.region).unwrap_or(defaults.region),
@@ -128,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_flag_overrides_the_file_and_the_file_the_default() {
-        let file: FileSettings = toml::from_str("listen = \"127.0.0.1:1\"\nregion = \"eu-west-1\"\nin_memory = true").unwrap();
+        let file: FileSettings =
+            toml::from_str("listen = \"127.0.0.1:1\"\nregion = \"eu-west-1\"\nin_memory = true").unwrap();
         let flags = ServerFlags { listen: Some("127.0.0.1:2".into()), ..ServerFlags::default() };
         let settings = Settings::resolve(flags, file).unwrap();
         assert_eq!((settings.listen.port(), settings.region.as_str()), (2, "eu-west-1"));

@@ -61,7 +61,9 @@ fn announce(settings: &Settings, address: SocketAddr) {
         settings.region
     ));
     if !settings.listen.ip().is_loopback() {
-        progress("warning: not a loopback address, and no request is authenticated: anyone who reaches it may deploy and start");
+        progress(
+            "warning: not a loopback address, and no request is authenticated: anyone who reaches it may deploy and start",
+        );
     }
     match &settings.data_dir {
         Some(folder) => progress(format_args!("what is deployed is kept in {}", folder.display())),
