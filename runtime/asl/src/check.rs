@@ -199,7 +199,7 @@ impl<'a> Checker<'a> {
 
     fn field(&mut self, field: &'static Field, node: &'a Node, place: Place<'_>, language: QueryLanguage) {
         match field.feature {
-            Feature::Built => {}
+            Feature::Built | Feature::InertInline => {}
             Feature::NotBuilt(name) => {
                 self.incomplete = true;
                 self.not_built(name, place, node.extent);
@@ -338,10 +338,17 @@ impl<'a> Checker<'a> {
         for entry in node.entries() {
             let field =
                 fields::STATES.iter().find(|(kind, _)| *kind == "Map").and_then(|(_, map)| map.field(&entry.key));
-            if field.is_some_and(|field| field.feature == Feature::Distributed) {
-                let refusal = format!("Field '{}' needs a Map with Mode 'DISTRIBUTED'", entry.key);
-                let feature = format!("'{}' of a distributed Map", entry.key);
-                self.standard_only(&feature, refusal, place.field(&entry.key), entry.value.extent);
+            let (key, extent) = (&entry.key, entry.value.extent);
+            match field.map(|field| field.feature) {
+                Some(Feature::Distributed) => {
+                    let refusal = format!("Field '{key}' needs a Map with Mode 'DISTRIBUTED'");
+                    self.standard_only(&format!("'{key}' of a distributed Map"), refusal, place.field(key), extent);
+                }
+                Some(Feature::InertInline) => {
+                    let message = format!("'{key}' has no effect in an inline Map: one failed iteration fails it");
+                    self.report(Severity::Warning, Code::NotSupported, message, place.field(key), extent);
+                }
+                _ => {}
             }
         }
         if let Some(label) = node.get("Label") {

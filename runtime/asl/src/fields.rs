@@ -64,6 +64,8 @@ pub(crate) enum Feature {
     Built,
     /// Only a distributed Map has it, and only STANDARD has those.
     Distributed,
+    /// An inline Map may have it, but only a distributed one heeds it.
+    InertInline,
     /// The service has it, this runtime not yet; the text names it.
     NotBuilt(&'static str),
 }
@@ -139,6 +141,11 @@ impl Field {
 
     const fn distributed(mut self) -> Self {
         self.feature = Feature::Distributed;
+        self
+    }
+
+    const fn inert_inline(mut self) -> Self {
+        self.feature = Feature::InertInline;
         self
     }
 
@@ -356,10 +363,10 @@ const MAP: Shape = Shape {
             F::new("Parameters", Template).jsonpath(),
             F::new("MaxConcurrency", Integer(0, COUNT_MAX)).computed(),
             F::new("MaxConcurrencyPath", ReferencePath).jsonpath(),
-            F::new("ToleratedFailureCount", Integer(0, COUNT_MAX)).computed(),
-            F::new("ToleratedFailureCountPath", ReferencePath).jsonpath(),
-            F::new("ToleratedFailurePercentage", Number(0.0, 100.0)).computed(),
-            F::new("ToleratedFailurePercentagePath", ReferencePath).jsonpath(),
+            F::new("ToleratedFailureCount", Integer(0, COUNT_MAX)).computed().inert_inline(),
+            F::new("ToleratedFailureCountPath", ReferencePath).jsonpath().inert_inline(),
+            F::new("ToleratedFailurePercentage", Number(0.0, 100.0)).computed().inert_inline(),
+            F::new("ToleratedFailurePercentagePath", ReferencePath).jsonpath().inert_inline(),
             F::new("Label", Text).distributed(),
             F::new("ItemReader", Object(&ITEM_READER)).distributed(),
             F::new("ItemBatcher", Object(&ITEM_BATCHER)).distributed(),
