@@ -96,7 +96,11 @@ impl Cache {
         let mut artefacts = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
-            let found = entry.metadata()?;
+            let found = match entry.metadata() {
+                // Another process that shares the directory has renamed or removed it since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                found => found?,
+            };
             // A file that was being written when the process died counts, and goes, like the others.
             if entry.path().extension().is_none_or(|ending| ending != SUM) {
                 artefacts.push((found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len(), entry.path()));
@@ -157,6 +161,19 @@ mod tests {
         cache.keep(&new.0, &new.1).unwrap();
         assert!(cache.find(&old.0).is_none() && cache.find(&new.0).is_some());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left behind");
+    }
+
+    #[test]
+    fn processes_that_share_the_directory_do_not_fail_each_other() {
+        let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
+        let (digest, artefact) = code(&engine, 1);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let cache = Cache::open(dir.path(), u64::MAX, engine.clone()).unwrap();
+                let artefact = &artefact;
+                scope.spawn(move || (0..50).for_each(|_| cache.keep(&digest, artefact).unwrap()));
+            }
+        });
     }
 
     #[test]

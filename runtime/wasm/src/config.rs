@@ -56,7 +56,8 @@ pub struct FunctionConfig {
     pub timeout: Duration,
     /// The environment that it sees.
     pub environment: BTreeMap<String, String>,
-    /// Calls at the same time; one more is throttled.
+    /// Calls at the same time; one more is throttled. A tenth of the sandbox's instances is out of reach of any single
+    /// function, however much this allows.
     pub concurrency_max: u32,
 }
 

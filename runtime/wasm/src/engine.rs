@@ -2,6 +2,7 @@
 
 use crate::SandboxConfig;
 use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, MODULE_TABLES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::sandbox::COMPILES_MAX;
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// Stack of a guest; deeper recursion is a trap.
@@ -32,7 +33,8 @@ pub(crate) fn new(config: &SandboxConfig) -> wasmtime::Result<Engine> {
 /// Instances, memories, tables and stacks are kept ready: with what a small call touches staying resident, a call
 /// makes no page fault and, but for the page scan, no system call.
 fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
-    let calls = config.instances_max;
+    // A module is tried in a place of its own: it must not be refused because every call is taken, nor take a call's.
+    let calls = config.instances_max.saturating_add(COMPILES_MAX);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(calls)
         .total_memories(calls)

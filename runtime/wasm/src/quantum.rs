@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
@@ -17,6 +17,9 @@ use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 const FIRST_TURN_TICKS: u64 = 2;
 /// Ticks of every further turn.
 const TURN_TICKS: u64 = 1;
+/// How long a guest that waits may run in all where it waits. One that gives each turn back just before it is over
+/// would otherwise hold a serving thread for as long as it likes.
+const STAY_MAX: Duration = Duration::from_millis(10);
 
 /// The deadline of a call was reached while its guest ran.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,8 @@ pub(crate) struct Turns<T> {
     ticker: Arc<Ticker>,
     guest: Pin<Box<dyn Future<Output = T> + Send>>,
     deadline: Instant,
+    /// How long it has run between its waits.
+    stayed: Duration,
     /// Set at the first wait: a guest that ends within its first turn has none.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -80,7 +85,7 @@ pub(crate) enum Stay<T> {
 
 impl<T> Turns<T> {
     pub(crate) fn new(ticker: Arc<Ticker>, deadline: Instant, guest: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { ticker, guest: Box::pin(guest), deadline, timer: None }
+        Self { ticker, guest: Box::pin(guest), deadline, stayed: Duration::ZERO, timer: None }
     }
 
     /// One turn that begins `now`.
@@ -97,10 +102,16 @@ impl<T> Turns<T> {
 
     /// Waits with the guest, for as long as it only waits.
     pub(crate) async fn stay(&mut self) -> Stay<T> {
-        poll_fn(|cx| match self.turn(clock::instant(), cx) {
-            Turn::Done(value) => Poll::Ready(Stay::Done(value)),
-            Turn::Spent => Poll::Ready(Stay::Spent),
-            Turn::Waits => self.poll_deadline(cx).map(|()| Stay::TimedOut),
+        poll_fn(|cx| {
+            let began = clock::instant();
+            let turn = self.turn(began, cx);
+            self.stayed += clock::instant().saturating_duration_since(began);
+            match turn {
+                Turn::Done(value) => Poll::Ready(Stay::Done(value)),
+                Turn::Spent => Poll::Ready(Stay::Spent),
+                Turn::Waits if self.stayed >= STAY_MAX => Poll::Ready(Stay::Spent),
+                Turn::Waits => self.poll_deadline(cx).map(|()| Stay::TimedOut),
+            }
         })
         .await
     }
@@ -119,5 +130,22 @@ impl<T> Turns<T> {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline.into())));
         timer.as_mut().poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_guest_that_yields_before_each_turn_is_over_does_not_stay() {
+        let guest = poll_fn(|cx| {
+            std::thread::sleep(TICK / 2);
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        });
+        let ticker = Arc::new(Ticker::start(wasmtime::Engine::default()).unwrap());
+        let mut turns = Turns::new(ticker, clock::instant() + Duration::from_secs(5), guest);
+        assert!(matches!(turns.stay().await, Stay::Spent));
     }
 }

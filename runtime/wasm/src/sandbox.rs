@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Engine, Store};
 
 /// Modules that are compiled at the same time; each uses all of the compiler's threads.
-const COMPILES_MAX: usize = 1;
+pub(crate) const COMPILES_MAX: u32 = 1;
 /// How long a module may take to be instantiated when it is tried.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -97,7 +97,7 @@ impl Sandbox {
             ticker: Arc::new(Ticker::start(engine.clone()).map_err(|error| SandboxError::Threads(error.to_string()))?),
             lane: Lane::start(&config).map_err(|error| SandboxError::Threads(error.to_string()))?,
             compilers: Compilers::start(&config).map_err(|error| SandboxError::Threads(error.to_string()))?,
-            compiles: Arc::new(Semaphore::new(COMPILES_MAX)),
+            compiles: Arc::new(Semaphore::new(COMPILES_MAX as usize)),
             cache: config.cache_dir.as_deref().map(open).transpose().map_err(SandboxError::Cache)?,
             running: AtomicU32::new(0),
             loaded: Mutex::default(),

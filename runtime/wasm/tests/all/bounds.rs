@@ -37,6 +37,25 @@ async fn the_sandbox_has_so_many_instances() {
 }
 
 #[tokio::test]
+async fn a_function_that_never_ends_leaves_room_for_the_others() {
+    let sandbox = sandbox(SandboxConfig { instances_max: 10, ..SandboxConfig::default() });
+    let sleeper = function_in(&sandbox, command_sleeps(60_000), FunctionConfig::default()).await;
+    let _running: Vec<_> = (0..9).map(|_| sleeper.invoke(call("{}"))).collect();
+    check_throttled(sleeper.invoke(call("{}")));
+    let echo = function_in(&sandbox, guests::echo(), FunctionConfig::default()).await;
+    assert!(invoke(&echo, "1").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_module_is_tried_while_every_instance_is_taken() {
+    let sandbox = sandbox(SandboxConfig { instances_max: 1, ..SandboxConfig::default() });
+    let sleeper = function_in(&sandbox, command_sleeps(60_000), FunctionConfig::default()).await;
+    let _running = sleeper.invoke(call("{}"));
+    check_throttled(sleeper.invoke(call("{}")));
+    assert!(sandbox.load(guests::echo().into()).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_log_keeps_its_newest_lines() {
     let logs = guests::task_that_logs(
         "(local $n i32)
