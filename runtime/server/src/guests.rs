@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The target of the fast kind of module: no WASI.
-pub(crate) const DEFAULT_TARGET: &str = "wasm32-unknown-unknown";
+pub const DEFAULT_TARGET: &str = "wasm32-unknown-unknown";
 
 /// One line of cargo's JSON output, as far as it concerns us.
 #[derive(Deserialize)]
@@ -20,7 +20,10 @@ struct Message {
 
 /// Builds the crate in `folder` for `target` and returns the path of its module. Cargo's own progress and
 /// diagnostics go to standard error.
-pub(crate) fn build(folder: &Path, target: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// No cargo, a crate that does not build, or one that leaves no module.
+pub fn build(folder: &Path, target: &str) -> Result<PathBuf> {
     let manifest =
         folder.join("Cargo.toml").canonicalize().with_context(|| format!("no crate in {}", folder.display()))?;
     // Cargo reads `.cargo/config.toml` from where it is run: there lie the flags that make a module small and fast.
@@ -43,8 +46,7 @@ fn module_of(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
     artefacts
         .filter(|message| message.reason == "compiler-artifact" && message.manifest_path == manifest)
         .flat_map(|message| message.filenames)
-        .filter(|file| file.extension().is_some_and(|extension| extension == "wasm"))
-        .last()
+        .rfind(|file| file.extension().is_some_and(|extension| extension == "wasm"))
 }
 
 #[cfg(test)]

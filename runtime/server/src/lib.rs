@@ -7,7 +7,7 @@
 pub mod cli;
 mod commands;
 pub mod deploy;
-mod guests;
+pub mod guests;
 mod manifest;
 pub mod runtime;
 pub mod serving;

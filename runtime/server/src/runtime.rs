@@ -22,6 +22,7 @@ impl Runtime {
     /// # Errors
     /// A data directory that cannot be opened, or a sandbox that this machine cannot give.
     pub async fn open(settings: &Settings) -> Result<Self> {
+        let place = Place::new(&settings.region, &settings.account)?;
         let cache_dir =
             settings.data_dir.as_ref().or(settings.cache_dir.as_ref()).map(|folder| folder.join("artefacts"));
         let sandbox =
@@ -31,7 +32,6 @@ impl Runtime {
             Some(folder) => Arc::new(RedbStore::open(folder).await?),
             None => Arc::new(MemoryStore::default()),
         };
-        let place = Place { region: settings.region.as_str().into(), account: settings.account.as_str().into() };
         let catalog = Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await?;
         let limits = Limits { executions_running_max: settings.executions_running_max, ..Limits::default() };
         Ok(Self { catalog, engine: Engine::new(limits) })

@@ -8,7 +8,10 @@ use anyhow::{Context as _, Result};
 use fleetstep_api::{Drained, Limits, Service};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
+
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: u32 = 1024;
 
 /// Opens, deploys, listens, tells `ready` where, and serves until `stop`. Needs a tokio runtime.
 ///
@@ -20,15 +23,54 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<Drained> {
+    // Before anything is built or changed: an address that is taken must not cost the time nor leave a trace.
+    let socket = bound(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let runtime = Runtime::open(settings).await?;
     for problem in runtime.catalog.problems() {
         progress(format_args!("warning: {problem}"));
     }
     deployment.deploy(&runtime.catalog).await?;
-    let listener =
-        TcpListener::bind(settings.listen).await.with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
     ready(listener.local_addr()?);
     let limits = Limits { patience: Duration::from_secs(settings.drain_seconds), ..Limits::default() };
     let service = Service::new(runtime.catalog, runtime.engine, limits);
     Ok(fleetstep_api::serve(vec![listener], service, stop).await)
+}
+
+/// A socket with this address that nobody can connect to yet.
+fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As `TcpListener::bind` does: a restart need not wait until the kernel has forgotten old connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(settings: Settings) -> String {
+        let served = serve(&settings, &Deployment::empty(), |_| {}, std::future::ready(())).await;
+        format!("{:#}", served.expect_err("refused"))
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_refused_before_anything_is_deployed() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = folder.path().join("data");
+        let listen = taken.local_addr().unwrap();
+        let error = refused(Settings { listen, data_dir: Some(data_dir.clone()), ..Settings::default() }).await;
+        assert!(error.starts_with("cannot listen on 127.0.0.1"), "{error}");
+        assert!(!data_dir.exists());
+    }
+
+    #[tokio::test]
+    async fn an_account_and_a_region_that_make_no_arn_are_refused() {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let settings = || Settings { listen, cache_dir: None, ..Settings::default() };
+        assert!(refused(Settings { account: "12".into(), ..settings() }).await.contains("is no account"));
+        assert!(refused(Settings { region: String::new(), ..settings() }).await.contains("is no region"));
+    }
 }

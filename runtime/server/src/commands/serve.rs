@@ -17,7 +17,7 @@ use std::process::ExitCode;
 Examples:
   fleetstep serve examples/orders
   fleetstep serve --listen 127.0.0.1:9000 --data-dir data/fleetstep
-  curl -X POST --data @order.json http://127.0.0.1:8083/v1/workflows/orders/run
+  curl --json @order.json http://127.0.0.1:8083/v1/workflows/orders/run
 
 Settings may stand in the directory's fleetstep.toml under [server]; a flag overrides them.")]
 pub(crate) struct Serve {
@@ -71,8 +71,21 @@ fn announce(settings: &Settings, address: SocketAddr) {
     }
 }
 
-/// Ready at SIGTERM or Ctrl-C.
+/// Exit status of a server that was told twice to stop.
+const EXIT_CUT: i32 = 1;
+
+/// Ready at SIGTERM or Ctrl-C. A second one does not wait for what runs.
 async fn stop_signal() {
+    signalled().await;
+    progress("stopping: no new work is taken; what runs may finish (a second signal cuts it)");
+    tokio::spawn(async {
+        signalled().await;
+        progress("stopped at once");
+        std::process::exit(EXIT_CUT);
+    });
+}
+
+async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupted = tokio::signal::ctrl_c();
     match signal(SignalKind::terminate()) {
@@ -83,5 +96,4 @@ async fn stop_signal() {
             let _ = interrupted.await;
         }
     }
-    progress("stopping: no new work is taken; what runs may finish");
 }
