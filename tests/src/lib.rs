@@ -2,6 +2,10 @@
 //! that lies beside a checkout.
 #![forbid(unsafe_code)]
 
+pub mod http;
+pub mod markdown;
+pub mod program;
+
 use anyhow::{Context as _, Result, bail};
 use fleetstep_server::deploy::Deployment;
 use fleetstep_server::serving::serve;
@@ -76,6 +80,14 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Sends JSON and takes JSON.
+    ///
+    /// # Errors
+    /// As [`http::request`].
+    pub fn post(&self, path: &str, body: &str) -> Result<http::Answer> {
+        http::request(self.address, "POST", path, http::JSON, body.as_bytes())
     }
 
     /// Its base URL.

@@ -1,6 +1,13 @@
 //! Everything that needs more than one room: one binary, a module for each kind of proof.
 
+#![allow(clippy::print_stdout)] // What a test says is shown when it fails.
+
 mod architecture;
 mod clients;
+mod command_line;
 mod conformance;
+mod hostile;
 mod orders;
+mod serving;
+mod simulation;
+mod workflows;

@@ -19,6 +19,7 @@ const AREAS: &[&str] = &[
     "timeouts",
     "context-object",
     "express",
+    "create-error",
 ];
 
 /// Whether a recorded case is written in what this release runs: JSONPath, no variables.

@@ -1,10 +1,9 @@
 //! `examples/orders`: every case gives its expected output, by the binary's own command and over HTTP.
 
-use fleetstep_tests::{Server, root};
+use fleetstep_tests::{Server, program, root};
 use serde_json::Value;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn cases() -> Vec<PathBuf> {
     let listing = std::fs::read_dir(root().join("examples/orders/cases")).expect("cases");
@@ -19,36 +18,39 @@ fn read(file: &Path) -> Value {
     serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// One request over a connection of its own: the answer's status and body.
-fn post(server: &Server, path: &str, body: &str) -> (u16, Value) {
-    let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    let length = body.len();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nhost: fleetstep\r\nconnection: close\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\n\r\n{body}"
-    )
-    .expect("the request is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}")))
-}
-
 #[test]
 fn every_case_gives_its_expected_output_over_http() {
     let server = Server::start(&root().join("examples/orders")).expect("the example deploys");
     for case in cases() {
         let expected = read(&case.join("expected.json"));
         let input = read(&case.join("input.json")).to_string();
-        let (status, answer) = post(&server, "/v1/workflows/orders/run", &input);
+        let (status, answer) = server.post("/v1/workflows/orders/run", &input).expect("an answer");
         if expected["status"] == "SUCCEEDED" {
             assert_eq!((status, &answer), (200, &expected["output"]), "{}", case.display());
         } else {
             assert!(status >= 400, "{}: {status} {answer}", case.display());
             assert_eq!(answer["error"], expected["error"], "{}", case.display());
             assert_eq!(answer["cause"], expected["cause"], "{}", case.display());
+        }
+    }
+}
+
+#[test]
+fn every_case_gives_its_expected_output_by_the_command() {
+    let fleetstep = program::folder().expect("the program").join("fleetstep");
+    for case in cases() {
+        let expected = read(&case.join("expected.json"));
+        let mut run = Command::new(&fleetstep);
+        run.arg("run").arg(root().join("examples/orders")).args(["--workflow", "orders", "--input"]);
+        let output = run.arg(format!("@{}", case.join("input.json").display())).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        if expected["status"] == "SUCCEEDED" {
+            let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+            assert_eq!((output.status.code(), &found), (Some(0), &expected["output"]), "{}", case.display());
+        } else {
+            let lines = ["FAILED ", expected["error"].as_str().unwrap_or_default()].concat();
+            let lines = format!("{lines}\n{}\n", expected["cause"].as_str().unwrap_or_default());
+            assert_eq!((output.status.code(), said.ends_with(&lines)), (Some(1), true), "{}: {said}", case.display());
         }
     }
 }

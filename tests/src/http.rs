@@ -1,0 +1,54 @@
+//! Plain HTTP, as little of it as the tests need: one request over a connection of its own, JSON back.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// The media type of JSON.
+pub const JSON: &str = "application/json";
+/// How long an answer may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Status and body; a body that is empty is `null`.
+pub type Answer = (u16, Value);
+
+/// Sends a request and waits for its answer.
+///
+/// # Errors
+/// No connection, no answer in time, or one that is not JSON.
+pub fn request(address: SocketAddr, method: &str, path: &str, media_type: &str, body: &[u8]) -> Result<Answer> {
+    answer(send(address, method, path, media_type, body)?)
+}
+
+/// Sends a request: [`answer`] waits for what comes back.
+///
+/// # Errors
+/// No connection.
+pub fn send(address: SocketAddr, method: &str, path: &str, media_type: &str, body: &[u8]) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(address).context("no connection")?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: fleetstep\r\nconnection: close\r\ncontent-type: {media_type}\r\n\
+         content-length: {length}\r\n\r\n"
+    )?;
+    stream.write_all(body)?;
+    Ok(stream)
+}
+
+/// The answer to a request that was sent.
+///
+/// # Errors
+/// No answer in time, or one that is not JSON.
+pub fn answer(mut stream: TcpStream) -> Result<Answer> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).context("no answer")?;
+    let (head, body) = text.split_once("\r\n\r\n").with_context(|| format!("no HTTP: {text}"))?;
+    let status = head.split(' ').nth(1).context("no status")?.parse()?;
+    let body =
+        if body.is_empty() { Value::Null } else { serde_json::from_str(body).with_context(|| body.to_owned())? };
+    Ok((status, body))
+}

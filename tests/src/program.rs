@@ -1,0 +1,93 @@
+//! The program `fleetstep` itself: found beside the test binary, and a server of it in a process of its own.
+
+use crate::succeed;
+use anyhow::{Context as _, Result, bail};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+/// The folder that the program lies in, in the profile of the test binary; brought up to date by cargo first, which a
+/// test of another package does not do by itself.
+///
+/// # Errors
+/// A program that does not build.
+pub fn folder() -> Result<PathBuf> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(folder) = FOLDER.get() {
+        return Ok(folder.clone());
+    }
+    let test = std::env::current_exe()?;
+    let folder = test.ancestors().nth(2).context("a test binary lies in TARGET/PROFILE/deps")?;
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--package", "fleetstep-server", "--bin", "fleetstep", "--profile", profile, "--target-dir"]);
+    succeed(build.arg(folder.parent().context("a profile lies in a target folder")?).current_dir(crate::root()))
+        .context("cargo build")?;
+    Ok(FOLDER.get_or_init(|| folder.to_owned()).clone())
+}
+
+/// A running `fleetstep serve`; killed when it is dropped.
+pub struct Serving {
+    process: Child,
+    said: BufReader<ChildStderr>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it said on standard error until then, and all of what it announced.
+    pub announced: String,
+}
+
+/// The last line that a starting server says.
+const LAST_LINE: &str = "what is deployed is kept in";
+
+impl Serving {
+    /// Starts `fleetstep serve` with more arguments, on a free port, and waits until it listens.
+    ///
+    /// # Errors
+    /// A server that ends before it listens: with what it said.
+    pub fn start<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut command = Command::new(folder()?.join("fleetstep"));
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut said = BufReader::new(process.stderr.take().context("its standard error is a pipe")?);
+        let mut announced = String::new();
+        while !announced.contains(LAST_LINE) {
+            if said.read_line(&mut announced)? == 0 {
+                bail!("the server ended: {}\n{announced}", process.wait()?);
+            }
+        }
+        let at = announced.split("listens on http://").nth(1).and_then(|rest| rest.lines().next());
+        let address = at.context("it says where it listens")?.parse()?;
+        Ok(Self { process, said, address, announced })
+    }
+
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    /// A process that is gone.
+    pub fn terminate(&self) -> Result<()> {
+        succeed(Command::new("kill").args(["-TERM", &self.process.id().to_string()])).map(drop)
+    }
+
+    /// Waits for its end: how it ended and what it still said.
+    ///
+    /// # Errors
+    /// None that is expected.
+    pub fn wait(mut self) -> Result<(ExitStatus, String)> {
+        let mut rest = String::new();
+        while self.said.read_line(&mut rest)? > 0 {}
+        Ok((self.process.wait()?, rest))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It is gone already where the test waited for it.
+        let _gone = self.process.kill();
+        let _status = self.process.wait();
+    }
+}
