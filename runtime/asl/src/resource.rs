@@ -2,6 +2,9 @@
 
 use fleetstep_document::Text;
 
+/// The qualifier of what is deployed now.
+pub(crate) const LATEST: &str = "$LATEST";
+
 /// What a task of a program is; its index is the [`TaskId`](fleetstep_machine::TaskId).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
@@ -138,7 +141,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 fn is_qualifier(text: &str) -> bool {
-    text == "$LATEST" || is_name(text, "-_")
+    text == LATEST || is_name(text, "-_")
 }
 
 fn is_name_or_empty(text: &str, more: &str) -> bool {

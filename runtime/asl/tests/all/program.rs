@@ -55,8 +55,8 @@ fn resources_stand_at_the_index_of_their_task() {
     };
     assert_eq!(compiled.program.task_count as usize, compiled.resources.len());
     assert_eq!(*resource("Invoice"), Resource::LambdaInvoke);
-    let arn = "arn:aws:lambda:us-east-1:000000000000:function:reserve:live".into();
-    let function = Resource::Function { arn, name: "reserve".into(), qualifier: Some("live".into()) };
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:reserve:$LATEST".into();
+    let function = Resource::Function { arn, name: "reserve".into(), qualifier: Some("$LATEST".into()) };
     assert_eq!(*resource("Reserve"), function);
 }
 
