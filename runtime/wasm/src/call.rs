@@ -75,7 +75,7 @@ struct SlowTask(JoinHandle<Option<Answer>>);
 
 impl SlowTask {
     fn start(function: &Function, turns: Turns<Answer>) -> Self {
-        Self(function.shared.lane.spawn(turns.go_on()))
+        Self(function.shared.lane.spawn(turns.go_on(function.places())))
     }
 
     async fn finish(mut self, granted: Duration) -> Answer {

@@ -26,7 +26,9 @@ pub(crate) fn new(config: &SandboxConfig) -> wasmtime::Result<Engine> {
         .memory_init_cow(true)
         // Neither collected references nor the asynchronous component ABI is part of the contract with modules.
         .concurrency_support(false)
-        .gc_support(false);
+        .gc_support(false)
+        // Sizes are counted in pages of 64 KiB, and only with other ones does a growth fail that was never asked for.
+        .wasm_custom_page_sizes(false);
     Engine::new(&settings)
 }
 

@@ -1,6 +1,7 @@
 //! A function: a module with a name and a configuration, and the way in to a call of it.
 
 use crate::call;
+use crate::lane::places;
 use crate::logs::Logs;
 use crate::sandbox::Shared;
 use crate::{FunctionConfig, LogLine, Module, Sandbox, failure};
@@ -9,6 +10,7 @@ use fleetstep_engine::{Call, Reply};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use tokio::sync::Semaphore;
 
 /// A module with a name and a configuration.
 pub struct Function {
@@ -19,8 +21,16 @@ pub struct Function {
     name: Text,
     arn: Text,
     config: FunctionConfig,
+    kept: Arc<Kept>,
+}
+
+/// What stays when a function is replaced by another version of itself.
+struct Kept {
     logs: Logs,
+    /// Calls that are under way, of all versions.
     running: AtomicU32,
+    /// In the rotation of the slow lane.
+    places: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Function {
@@ -33,20 +43,31 @@ impl Function {
     /// Names a module and says what it may use. [`Sandbox::check`] tells beforehand whether that makes sense; if it
     /// does not, every call fails with the reason.
     #[must_use]
-    pub fn new(sandbox: &Sandbox, name: Text, arn: Text, module: Arc<Module>, mut config: FunctionConfig) -> Arc<Self> {
-        let shared = Arc::clone(&sandbox.shared);
+    pub fn new(sandbox: &Sandbox, name: Text, arn: Text, module: Arc<Module>, config: FunctionConfig) -> Arc<Self> {
+        let places = places(&sandbox.shared.config);
+        let kept = Kept { logs: Logs::default(), running: AtomicU32::new(0), places };
+        Self::with(Arc::clone(&sandbox.shared), name, arn, module, config, Arc::new(kept))
+    }
+
+    /// The same function with another module or configuration: its log goes on, and calls in flight of this version
+    /// count in the concurrency of the next.
+    #[must_use]
+    pub fn replace(&self, module: Arc<Module>, config: FunctionConfig) -> Arc<Self> {
+        let (name, arn, kept) = (self.name.clone(), self.arn.clone(), Arc::clone(&self.kept));
+        Self::with(Arc::clone(&self.shared), name, arn, module, config, kept)
+    }
+
+    fn with(
+        shared: Arc<Shared>,
+        name: Text,
+        arn: Text,
+        module: Arc<Module>,
+        mut config: FunctionConfig,
+        kept: Arc<Kept>,
+    ) -> Arc<Self> {
         config.memory_bytes_max = config.memory_bytes_max.min(shared.config.memory_bytes_max);
         let environment = config.environment.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        Arc::new(Self {
-            shared,
-            module,
-            environment,
-            name,
-            arn,
-            config,
-            logs: Logs::default(),
-            running: AtomicU32::new(0),
-        })
+        Arc::new(Self { shared, module, environment, name, arn, config, kept })
     }
 
     /// Calls it, as a `Resource` that names it directly does: a result over the limit is told as that of its ARN.
@@ -90,20 +111,24 @@ impl Function {
         &self.config
     }
 
-    /// Calls that are under way.
+    /// Calls that are under way, of this version and of those that it replaced.
     #[must_use]
     pub fn running(&self) -> u32 {
-        self.running.load(Relaxed)
+        self.kept.running.load(Relaxed)
     }
 
     /// The newest `lines_max` lines of its log, oldest first.
     #[must_use]
     pub fn log(&self, lines_max: usize) -> Vec<LogLine> {
-        self.logs.newest(lines_max)
+        self.kept.logs.newest(lines_max)
     }
 
     pub(crate) fn logs(&self) -> &Logs {
-        &self.logs
+        &self.kept.logs
+    }
+
+    pub(crate) fn places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.kept.places)
     }
 }
 
@@ -118,11 +143,11 @@ impl Permit {
     fn take(function: &Arc<Function>) -> Option<Self> {
         let instances_max = function.shared.config.instances_max;
         let share = instances_max - instances_max / RESERVED_ONE_IN;
-        if !take_one(&function.running, function.config.concurrency_max.min(share)) {
+        if !take_one(&function.kept.running, function.config.concurrency_max.min(share)) {
             return None;
         }
         if !take_one(&function.shared.running, instances_max) {
-            function.running.fetch_sub(1, Relaxed);
+            function.kept.running.fetch_sub(1, Relaxed);
             return None;
         }
         Some(Self(Arc::clone(function)))
@@ -132,7 +157,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.0.shared.running.fetch_sub(1, Relaxed);
-        self.0.running.fetch_sub(1, Relaxed);
+        self.0.kept.running.fetch_sub(1, Relaxed);
     }
 }
 

@@ -2,15 +2,23 @@
 
 use crate::SandboxConfig;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 /// How far below the serving threads these stand, on the operating system's scale from 0 to 19.
 const NICENESS: libc::c_int = 10;
 /// A guest's turn is a millisecond long; the timers of the lane are looked at after this many turns.
 const TURNS_BETWEEN_TIMERS: u32 = 4;
+
+/// Places in the rotation of the lane, handed out in the order in which they are asked for. Each function has as many as
+/// there are threads: one function alone uses them all, and however many of its calls burn CPU, a call of another waits
+/// for no more of them than that. What the lane has to turn to is bounded by functions, not by calls.
+pub(crate) fn places(config: &SandboxConfig) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(config.slow_threads.max(1)))
+}
 
 /// A runtime for guests.
 pub(crate) struct Lane {

@@ -17,6 +17,7 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 pub(crate) struct Limits {
     memory_bytes: usize,
     memory_bytes_max: usize,
+    /// What the latest growth was granted; nothing once one was refused.
     granted_last: usize,
     refused: bool,
 }
@@ -39,7 +40,7 @@ impl ResourceLimiter for Limits {
         let fits = self.memory_bytes.checked_add(more).filter(|&all| all <= self.memory_bytes_max);
         match fits {
             Some(all) => (self.memory_bytes, self.granted_last) = (all, more),
-            None => self.refused = true,
+            None => (self.granted_last, self.refused) = (0, true),
         }
         Ok(fits.is_some())
     }
@@ -88,5 +89,14 @@ mod tests {
         limits.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
         assert!(limits.refused());
         assert!(limits.memory_growing(0, 100, None).unwrap());
+    }
+
+    #[test]
+    fn what_was_granted_before_is_not_given_back_by_a_later_failure() {
+        let mut limits = Limits::new(100);
+        assert!(limits.memory_growing(0, 100, None).unwrap());
+        assert!(!limits.memory_growing(100, 200, None).unwrap());
+        limits.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
+        assert!(!limits.memory_growing(100, 101, None).unwrap());
     }
 }

@@ -102,7 +102,7 @@ pub enum ModuleError {
     /// An instance of it could not be made.
     #[error("the module failed when it was tried: {0}")]
     Trial(String),
-    /// The host's fault: its cache directory, or the compiler.
+    /// The host's fault: it is going down, for example.
     #[error("the host could not load the module: {0}")]
     Host(String),
 }

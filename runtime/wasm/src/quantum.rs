@@ -5,11 +5,13 @@ use crate::ticker::{TICK, Ticker};
 use fleetstep_engine::clock;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
+use std::mem::replace;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::time::Sleep;
+use tokio::sync::Semaphore;
+use tokio::time::{Sleep, timeout_at};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 /// Ticks of a guest's first turn. One would cut short whoever starts just before a tick; two give between one
@@ -20,6 +22,9 @@ const TURN_TICKS: u64 = 1;
 /// How long a guest that waits may run in all where it waits. One that gives each turn back just before it is over
 /// would otherwise hold a serving thread for as long as it likes.
 const STAY_MAX: Duration = Duration::from_millis(10);
+/// Turns that a guest in the slow lane has in a row before it lets the next call of its function have its place. Each is
+/// a millisecond long; to hand a place on costs a few microseconds.
+const STINT_TURNS: u32 = 8;
 
 /// The deadline of a call was reached while its guest ran.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +88,14 @@ pub(crate) enum Stay<T> {
     TimedOut,
 }
 
+/// How several turns in the slow lane ended.
+enum Stint<T> {
+    /// The guest came to its end.
+    Done(T),
+    /// The guest waits, or it is another's turn.
+    Over,
+}
+
 impl<T> Turns<T> {
     pub(crate) fn new(ticker: Arc<Ticker>, deadline: Instant, guest: impl Future<Output = T> + Send + 'static) -> Self {
         Self { ticker, guest: Box::pin(guest), deadline, stayed: Duration::ZERO, timer: None }
@@ -116,13 +129,36 @@ impl<T> Turns<T> {
         .await
     }
 
-    /// Gives the guest turns until it comes to its end; `None` when the deadline came first.
-    pub(crate) async fn go_on(mut self) -> Option<T> {
+    /// Gives the guest turns, whenever it has one of the `places`, until it comes to its end; `None` when the deadline
+    /// came first.
+    pub(crate) async fn go_on(mut self, places: Arc<Semaphore>) -> Option<T> {
         // The timer belongs to the runtime that it was first awaited in.
         self.timer = None;
-        poll_fn(move |cx| match self.turn(clock::instant(), cx) {
-            Turn::Done(value) => Poll::Ready(Some(value)),
-            Turn::Spent | Turn::Waits => self.poll_deadline(cx).map(|()| None),
+        timeout_at(self.deadline.into(), self.stints(&places)).await.ok()
+    }
+
+    async fn stints(&mut self, places: &Semaphore) -> T {
+        loop {
+            let place = places.acquire().await.expect("the semaphore is never closed");
+            let stint = self.stint().await;
+            // A guest that waits holds no place meanwhile.
+            drop(place);
+            match stint {
+                Stint::Done(value) => return value,
+                Stint::Over => woken().await,
+            }
+        }
+    }
+
+    async fn stint(&mut self) -> Stint<T> {
+        let mut turns = 0;
+        poll_fn(|cx| match self.turn(clock::instant(), cx) {
+            Turn::Done(value) => Poll::Ready(Stint::Done(value)),
+            Turn::Waits => Poll::Ready(Stint::Over),
+            Turn::Spent => {
+                turns += 1;
+                if turns < STINT_TURNS { Poll::Pending } else { Poll::Ready(Stint::Over) }
+            }
         })
         .await
     }
@@ -133,9 +169,17 @@ impl<T> Turns<T> {
     }
 }
 
+/// Ready when the task is polled again, for which the guest has seen to: at once when its turn was over, or else when
+/// what it waits for has come.
+async fn woken() {
+    let mut polled = false;
+    poll_fn(|_| if replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
     #[tokio::test]
     async fn a_guest_that_yields_before_each_turn_is_over_does_not_stay() {
@@ -147,5 +191,52 @@ mod tests {
         let ticker = Arc::new(Ticker::start(wasmtime::Engine::default()).unwrap());
         let mut turns = Turns::new(ticker, clock::instant() + Duration::from_secs(5), guest);
         assert!(matches!(turns.stay().await, Stay::Spent));
+    }
+
+    /// Uses up this many turns, and counts all that were had.
+    fn burns(turns: u32, had: &Arc<AtomicU32>) -> impl Future<Output = ()> + Send + 'static {
+        let (mut left, had) = (turns, Arc::clone(had));
+        poll_fn(move |cx| {
+            had.fetch_add(1, Relaxed);
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            left -= 1;
+            SPENT.set(true);
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+
+    #[tokio::test]
+    async fn a_function_has_its_turns_however_many_calls_another_burns() {
+        let ticker = Arc::new(Ticker::start(wasmtime::Engine::default()).unwrap());
+        let (theirs, ours, had) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(1)), Arc::default());
+        let later = clock::instant() + Duration::from_secs(600);
+        let turns = |turns, had| Turns::new(Arc::clone(&ticker), later, burns(turns, had));
+        let loops: Vec<_> = (0..100).map(|_| tokio::spawn(turns(u32::MAX, &had).go_on(Arc::clone(&theirs)))).collect();
+        let call = tokio::spawn(turns(20, &Arc::default()).go_on(ours));
+        assert_eq!(call.await.unwrap(), Some(()));
+        // Without places each of its turns would have come after a hundred of theirs.
+        assert!(had.load(Relaxed) <= 100, "{had:?} turns of the loops");
+        loops.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_waits_holds_no_place_and_the_deadline_holds_without_one() {
+        let ticker = Arc::new(Ticker::start(wasmtime::Engine::default()).unwrap());
+        let places = Arc::new(Semaphore::new(1));
+        let soon = || clock::instant() + Duration::from_millis(50);
+        let waits = Turns::new(Arc::clone(&ticker), soon(), std::future::pending::<()>());
+        let waits = tokio::spawn(waits.go_on(Arc::clone(&places)));
+        let place = tokio::time::timeout(Duration::from_secs(5), async {
+            tokio::task::yield_now().await;
+            places.acquire().await.unwrap()
+        });
+        let place = place.await.expect("the guest that waits keeps its place");
+        assert_eq!(waits.await.unwrap(), None);
+        let ready = Turns::new(ticker, soon(), std::future::ready(()));
+        assert_eq!(ready.go_on(Arc::clone(&places)).await, None, "no place was free before the deadline");
+        drop(place);
     }
 }

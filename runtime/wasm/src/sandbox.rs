@@ -1,7 +1,7 @@
 //! The sandbox: one engine and its threads, and the modules that are loaded.
 
 use crate::cache::Cache;
-use crate::lane::{Compilers, Lane};
+use crate::lane::{Compilers, Lane, places};
 use crate::limits::Limits;
 use crate::linker::Linkers;
 use crate::module::{self, Digest, Linked, Module, ModuleError};
@@ -197,16 +197,16 @@ impl Shared {
         self.try_out(&linked).await?;
         if self.cache.is_some() {
             let this = Arc::clone(self);
-            let job = move || this.keep(&digest, &compiled);
-            self.compilers.run(job).await.ok_or_else(panicked)??;
+            // The module is good without it. A disk that is full costs the next start a compilation, no more.
+            self.compilers.run(move || this.keep(&digest, &compiled)).await;
         }
         Ok(linked)
     }
 
-    fn keep(&self, digest: &Digest, compiled: &module::Compiled) -> Result<(), ModuleError> {
-        let Some(cache) = &self.cache else { return Ok(()) };
-        let artefact = compiled.serialize().map_err(host)?;
-        cache.keep(digest, &artefact).map_err(host)
+    /// Keeps an artefact where there is a cache that takes it; `None` where not.
+    fn keep(&self, digest: &Digest, compiled: &module::Compiled) -> Option<()> {
+        let artefact = compiled.serialize().ok()?;
+        self.cache.as_ref()?.keep(digest, &artefact).ok()
     }
 
     /// Runs in the slow lane, as all of `build` does: start functions are the guest's code.
@@ -224,7 +224,7 @@ impl Shared {
         let trial = async move { linked.try_out(&mut store).await };
         let timed_out = || ModuleError::Trial(DeadlinePassed.to_string());
         let turns = Turns::new(Arc::clone(&self.ticker), now + TRIAL_TIMEOUT, trial);
-        turns.go_on().await.unwrap_or_else(|| Err(timed_out()))
+        turns.go_on(places(&self.config)).await.unwrap_or_else(|| Err(timed_out()))
     }
 }
 

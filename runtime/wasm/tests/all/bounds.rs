@@ -23,6 +23,18 @@ async fn a_function_has_so_many_calls_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn calls_of_a_version_that_was_replaced_count() {
+    let config = FunctionConfig { concurrency_max: 1, ..FunctionConfig::default() };
+    let old = function(command_sleeps(60_000), config.clone()).await;
+    let running = old.invoke(call("{}"));
+    let new = old.replace(std::sync::Arc::clone(old.module()), config);
+    assert_eq!(new.running(), 1);
+    check_throttled(new.invoke(call("{}")));
+    drop(running);
+    until_idle(&new).await;
+}
+
+#[tokio::test]
 async fn the_sandbox_has_so_many_instances() {
     let sandbox = sandbox(SandboxConfig { instances_max: 3, ..SandboxConfig::default() });
     let sleeper = function_in(&sandbox, command_sleeps(60_000), FunctionConfig::default()).await;

@@ -82,6 +82,18 @@ pub(crate) fn says(text: &str) -> Vec<u8> {
     task(&data, &format!("(call $ok (i32.const 1024) (i32.const {}))", text.len()))
 }
 
+/// Returns its event after so many rounds of a loop.
+pub(crate) fn counts(rounds: u32) -> Vec<u8> {
+    let count = format!(
+        "(local $n i32)
+         (loop $again
+            (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $n) (i32.const {rounds}))))
+         (call $ok (local.get $ptr) (local.get $len))"
+    );
+    task("", &count)
+}
+
 /// Never ends.
 pub(crate) fn spins() -> Vec<u8> {
     task("", "(loop $again (br $again)) (unreachable)")

@@ -1,9 +1,9 @@
 //! Guests beside each other: who burns CPU must not keep the others waiting, and is stopped when nobody waits for it.
 
 use crate::guests::{self, command_sleeps};
-use crate::host::{call, function, invoke, until_idle};
+use crate::host::{call, function, function_in, invoke, sandbox, until_idle};
 use fleetstep_engine::Reply;
-use fleetstep_wasm::FunctionConfig;
+use fleetstep_wasm::{FunctionConfig, SandboxConfig};
 
 #[tokio::test]
 async fn a_short_call_ends_at_once() {
@@ -25,6 +25,18 @@ async fn neighbours_of_loops_go_on() {
     let sleeper = function(command_sleeps(5), FunctionConfig::default()).await;
     assert!(invoke(&sleeper, "{}").await.is_ok());
     assert_eq!(spinner.running(), 8);
+    drop(loops);
+    until_idle(&spinner).await;
+}
+
+#[tokio::test]
+async fn a_slow_call_does_not_wait_for_every_loop_of_another_function() {
+    let sandbox = sandbox(SandboxConfig { slow_threads: 1, ..SandboxConfig::default() });
+    let spinner = function_in(&sandbox, guests::spins(), FunctionConfig::default()).await;
+    let counts = function_in(&sandbox, guests::counts(100_000_000), FunctionConfig::default()).await;
+    let loops: Vec<_> = (0..80).map(|_| spinner.invoke(call("{}"))).collect();
+    assert_eq!(invoke(&counts, "[1]").await.unwrap().to_json(), "[1]");
+    assert_eq!(spinner.running(), 80);
     drop(loops);
     until_idle(&spinner).await;
 }

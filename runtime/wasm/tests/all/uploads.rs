@@ -158,6 +158,17 @@ async fn an_artefact_serves_the_next_start() {
     }
 }
 
+#[tokio::test]
+async fn a_cache_that_cannot_be_written_fails_no_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache_dir = dir.path().join("cache");
+    let sandbox = sandbox(SandboxConfig { cache_dir: Some(cache_dir.clone()), ..SandboxConfig::default() });
+    std::fs::remove_dir_all(&cache_dir).unwrap();
+    let function = function_in(&sandbox, echo(), FunctionConfig::default()).await;
+    assert_eq!(invoke(&function, "[1]").await.unwrap().to_json(), "[1]");
+    assert!(!cache_dir.exists());
+}
+
 fn files(dir: &Path) -> Vec<(std::ffi::OsString, u64)> {
     use std::os::unix::fs::DirEntryExt;
     let mut files: Vec<_> =
