@@ -118,7 +118,8 @@ pub struct FunctionDescription {
     pub module_bytes: u64,
     /// `task` or `command`; `None` when the stored module can't be loaded.
     pub kind: Option<&'static str>,
-    /// Why the stored module can't be loaded; calls of the function fail with it.
+    /// Why the stored module can't be loaded; calls of the function fail with it. It names no file of the host:
+    /// [`Catalog::problems`](crate::Catalog::problems) does.
     pub problem: Option<String>,
     /// How it is run.
     pub settings: FunctionSettings,
@@ -145,11 +146,12 @@ pub(crate) struct Deployed {
 }
 
 impl Deployed {
-    /// A function over a loaded module. The settings must be checked.
+    /// A function over a loaded module, in place of `before` where there is one. The settings must be checked.
     pub(crate) fn new(
         sandbox: &Sandbox,
         mut description: FunctionDescription,
         module: Arc<Module>,
+        before: Option<&Function>,
     ) -> Result<Self, FunctionError> {
         let config = description.settings.config();
         sandbox.check(&module, &config).map_err(|error| FunctionError::InvalidSettings(error.to_string()))?;
@@ -158,8 +160,13 @@ impl Deployed {
             ModuleKind::Command => "command",
         });
         description.problem = None;
-        let arn = description.arn.as_text().clone();
-        let function = Function::new(sandbox, description.name.clone(), arn, module, config);
+        let function = match before {
+            Some(before) => before.replace(module, config),
+            None => {
+                let (name, arn) = (description.name.clone(), description.arn.as_text().clone());
+                Function::new(sandbox, name, arn, module, config)
+            }
+        };
         Ok(Self { description, function: Some(function) })
     }
 

@@ -99,7 +99,8 @@ impl Inner {
             created: before.map_or(now, |before| before.created),
             updated: now,
         };
-        let deployed = Deployed::new(&self.sandbox, description, module)?;
+        let replaced = there.as_ref().and_then(|there| there.function.as_deref());
+        let deployed = Deployed::new(&self.sandbox, description, module, replaced)?;
         // The module before the record that names it, so that no record ever names a module that is not there.
         self.store.put_module(&deployed.description.module_sha256, bytes).await?;
         let function = self.keep_function(deployed).await?;
@@ -114,7 +115,9 @@ impl Inner {
         let there = self.functions.get(arn.name()).ok_or_else(|| not_found(arn))?;
         let description = FunctionDescription { settings, updated: clock::now(), ..there.description.clone() };
         let deployed = match (&there.function, &there.description.problem) {
-            (Some(function), _) => Deployed::new(&self.sandbox, description, Arc::clone(function.module()))?,
+            (Some(function), _) => {
+                Deployed::new(&self.sandbox, description, Arc::clone(function.module()), Some(function))?
+            }
             (None, problem) => Deployed::broken(description, problem.clone().unwrap_or_default()),
         };
         self.keep_function(deployed).await

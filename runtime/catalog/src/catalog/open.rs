@@ -10,7 +10,7 @@ use dashmap::DashMap;
 use fleetstep_asl::Severity;
 use fleetstep_document::Text;
 use fleetstep_machine::Timestamp;
-use fleetstep_wasm::{Module, Sandbox};
+use fleetstep_wasm::{Module, ModuleError, Sandbox};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -45,20 +45,22 @@ impl Inner {
         let functions = records.iter().filter(|stored| stored.kind == RecordKind::Function);
         let descriptions = functions.map(|stored| self.function_of(stored)).collect::<Result<Vec<_>, _>>()?;
         let (sandbox, store) = (&self.sandbox, &self.store);
-        let deployed: Vec<Deployed> = stream::iter(descriptions)
+        let deployed: Vec<(Deployed, Option<String>)> = stream::iter(descriptions)
             .map(|description| async move {
                 match load(sandbox, &**store, &description.module_sha256).await {
-                    Ok(module) => Deployed::new(sandbox, description.clone(), module)
-                        .unwrap_or_else(|error| Deployed::broken(description, error.to_string())),
-                    Err(problem) => Deployed::broken(description, problem),
+                    Ok(module) => match Deployed::new(sandbox, description.clone(), module, None) {
+                        Ok(deployed) => (deployed, None),
+                        Err(error) => (Deployed::broken(description, error.to_string()), Some(error.to_string())),
+                    },
+                    Err(Unloaded { told, detail }) => (Deployed::broken(description, told), Some(detail)),
                 }
             })
             .buffered(LOADING_MAX)
             .collect()
             .await;
-        for deployed in deployed {
+        for (deployed, problem) in deployed {
             let deployed = self.functions.put(deployed);
-            if let Some(problem) = &deployed.description.problem {
+            if let Some(problem) = problem {
                 self.problems.push(format!("function '{}' can't be called: {problem}", deployed.description.name));
             }
         }
@@ -141,10 +143,22 @@ impl Inner {
     }
 }
 
-async fn load(sandbox: &Sandbox, store: &dyn Store, sha256: &str) -> Result<Arc<Module>, String> {
-    let bytes = store.module(sha256).await.map_err(|error| error.to_string())?;
-    let bytes = bytes.ok_or_else(|| format!("module {sha256} is missing in the store"))?;
-    sandbox.load(bytes).await.map_err(|error| error.to_string())
+/// Why a stored module could not be loaded.
+struct Unloaded {
+    /// For callers.
+    told: String,
+    /// For the operator: it may name files of the host.
+    detail: String,
+}
+
+async fn load(sandbox: &Sandbox, store: &dyn Store, sha256: &str) -> Result<Arc<Module>, Unloaded> {
+    let of_the_host = |detail| Unloaded { told: format!("the server could not read module {sha256}"), detail };
+    let bytes = store.module(sha256).await.map_err(|error| of_the_host(error.to_string()))?;
+    let bytes = bytes.ok_or_else(|| of_the_host(format!("module {sha256} is missing in the store")))?;
+    sandbox.load(bytes).await.map_err(|error| match error {
+        ModuleError::Host(_) => of_the_host(error.to_string()),
+        refused => Unloaded { told: refused.to_string(), detail: refused.to_string() },
+    })
 }
 
 fn unreadable(stored: &Stored, message: String) -> StoreError {

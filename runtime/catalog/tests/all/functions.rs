@@ -1,6 +1,6 @@
 //! The operations on functions.
 
-use super::support::{call, calling, echoes, empty, function_arn, says, says_after};
+use super::support::{begin, call, calling, echoes, empty, function_arn, says, says_after};
 use bytes::Bytes;
 use fleetstep_catalog::{FunctionError, FunctionSettings, PageRequest};
 use fleetstep_wasm::Digest;
@@ -91,4 +91,18 @@ async fn settings_change_without_a_new_module() {
     assert_eq!(failure.error.as_deref(), Some("Sandbox.Timedout"));
     let error = catalog.configure_function("g", FunctionSettings::default()).await.unwrap_err();
     assert!(matches!(error, FunctionError::NotFound { .. }));
+}
+
+#[tokio::test]
+async fn calls_of_a_module_that_was_replaced_count_in_the_concurrency() {
+    let catalog = empty().await;
+    let settings = FunctionSettings { memory_mib: 8, concurrency_max: 1, ..FunctionSettings::default() };
+    catalog.put_function("f", says_after(Duration::from_secs(30), "1"), Some(settings)).await.unwrap();
+    let machine = calling(&catalog, "m", &function_arn("f")).await;
+    let running = begin(&machine, "{}");
+    catalog.put_function("f", says("2"), None).await.unwrap();
+    let failure = call(&machine, "{}").await.unwrap_err();
+    assert_eq!(failure.error.as_deref(), Some("Lambda.TooManyRequestsException"));
+    drop(running);
+    assert_eq!(call(&machine, "{}").await.unwrap(), "2");
 }
