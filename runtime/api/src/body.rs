@@ -28,6 +28,8 @@ pub(crate) enum BodyError {
     TooLarge { bytes_max: usize },
     #[error("Too many large requests are arriving")]
     NoRoom,
+    #[error("Too many modules are being uploaded")]
+    TooManyUploads,
     #[error("The request body did not arrive within {} seconds", .0.as_secs_f64())]
     TimedOut(Duration),
     #[error("The request body broke off")]

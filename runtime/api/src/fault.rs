@@ -76,6 +76,8 @@ pub(crate) struct Fault {
     details: Vec<(&'static str, Document)>,
     /// Members of the problem alone.
     problem_details: Vec<(&'static str, Document)>,
+    /// Why the host failed, with the files that it names: for the operator, never for the caller.
+    cause: Option<String>,
     /// The methods that there are, when this one is not.
     allow: Option<&'static str>,
     /// The rest of the request was not read, so that the connection cannot go on.
@@ -89,6 +91,7 @@ impl Fault {
             message: message.into(),
             details: Vec::new(),
             problem_details: Vec::new(),
+            cause: None,
             allow: None,
             broken: false,
         }
@@ -98,6 +101,17 @@ impl Fault {
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Document>) -> Self {
         self.details.push((name, value.into()));
         self
+    }
+
+    /// The host failed at what it was asked for.
+    fn internal(error: &dyn std::error::Error) -> Self {
+        let message = "The server could not do this; its standard error says why";
+        Self { cause: Some(error.to_string()), ..Self::new(Kind::InternalFailure, message) }
+    }
+
+    /// What the operator is to hear of it.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
     }
 
     /// What is said.
@@ -176,7 +190,7 @@ impl From<BodyError> for Fault {
     fn from(error: BodyError) -> Self {
         let kind = match error {
             BodyError::TooLarge { .. } => Kind::RequestEntityTooLarge,
-            BodyError::NoRoom => Kind::ThrottlingException,
+            BodyError::NoRoom | BodyError::TooManyUploads => Kind::ThrottlingException,
             BodyError::TimedOut(_) => Kind::RequestTimeout,
             BodyError::Broken => Kind::SerializationException,
         };
@@ -211,7 +225,7 @@ impl From<InvalidToken> for Fault {
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
-        Self::new(Kind::InternalFailure, error.to_string())
+        Self::internal(&error)
     }
 }
 
@@ -226,7 +240,7 @@ impl From<StateMachineError> for Fault {
             StateMachineError::DoesNotExist { .. } => Kind::StateMachineDoesNotExist,
             StateMachineError::LimitExceeded { .. } => Kind::StateMachineLimitExceeded,
             StateMachineError::NothingToUpdate => Kind::MissingRequiredParameter,
-            StateMachineError::Store(_) => Kind::InternalFailure,
+            StateMachineError::Store(error) => return error.into(),
         };
         Self::new(kind, message)
     }
@@ -234,15 +248,16 @@ impl From<StateMachineError> for Fault {
 
 impl From<FunctionError> for Fault {
     fn from(error: FunctionError) -> Self {
+        let message = error.to_string();
         let kind = match error {
             FunctionError::InvalidName(_) => Kind::InvalidName,
             FunctionError::NotFound { .. } => Kind::FunctionDoesNotExist,
             FunctionError::InvalidSettings(_) => Kind::ValidationException,
             FunctionError::InvalidModule(_) => Kind::InvalidModule,
             FunctionError::LimitExceeded { .. } => Kind::FunctionLimitExceeded,
-            FunctionError::Store(_) => Kind::InternalFailure,
+            FunctionError::Store(error) => return error.into(),
         };
-        Self::new(kind, error.to_string())
+        Self::new(kind, message)
     }
 }
 
@@ -269,4 +284,24 @@ pub(crate) fn function_failure(failure: &Failure) -> Reply {
     let mut body = ObjectBuilder::with_capacity(2);
     push_failure(&mut body, failure);
     reply::json(&body.build(), status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn damaged() -> StoreError {
+        StoreError::ModuleDamaged { path: "/srv/data/modules/x.wasm".into() }
+    }
+
+    #[test]
+    fn a_path_of_the_host_is_told_to_the_operator_alone() {
+        let faults: [Fault; 3] =
+            [damaged().into(), StateMachineError::Store(damaged()).into(), FunctionError::Store(damaged()).into()];
+        for fault in faults {
+            assert_eq!(fault.kind, Kind::InternalFailure);
+            assert!(!fault.message.contains('/'), "{}", fault.message);
+            assert!(fault.cause().unwrap().contains("/srv/data/modules/x.wasm"));
+        }
+    }
 }

@@ -36,4 +36,4 @@ mod web;
 
 pub use limits::Limits;
 pub use serve::{Drained, serve};
-pub use service::Service;
+pub use service::{Report, Service};

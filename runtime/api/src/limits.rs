@@ -23,6 +23,8 @@ pub struct Limits {
     pub json_body_bytes_max: usize,
     /// A module.
     pub module_bytes_max: usize,
+    /// Modules that are taken in at once, from the first byte of the body until they are compiled.
+    pub uploads_max: usize,
     /// Bodies that are still arriving, all together. One that comes in a single piece does not count.
     pub arriving_bytes_max: usize,
     /// Executions that [`GET /v1/executions/ARN`](crate::Service) can show.
@@ -48,6 +50,7 @@ impl Default for Limits {
             aws_body_bytes_max: 2 << 20,
             json_body_bytes_max: 1 << 20,
             module_bytes_max: 64 << 20,
+            uploads_max: 4,
             arriving_bytes_max: 512 << 20,
             cache_entries_max: 10_000,
             cache_bytes_max: 64 << 20,

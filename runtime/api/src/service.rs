@@ -1,6 +1,6 @@
 //! What answers a request, whichever connection it came over.
 
-use crate::body::{self, Budget};
+use crate::body::{self, BodyError, Budget};
 use crate::executions::Executions;
 use crate::fault::{Fault, Kind};
 use crate::reply::{self, Reply};
@@ -14,6 +14,10 @@ use hyper::body::Body;
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Takes a line about the host.
+pub type Report = fn(&str);
 
 /// The API over one catalog and one engine. Cheap to clone; every clone is the same service.
 #[derive(Clone)]
@@ -25,19 +29,25 @@ struct Shared {
     executions: Executions,
     /// For the bodies that are still arriving.
     budget: Budget,
+    /// For the modules that are being taken in.
+    uploads: Semaphore,
+    /// Told what is wrong with the host.
+    report: Report,
     limits: Limits,
     /// Set once, when the server is told to stop.
     withdrawn: AtomicBool,
 }
 
 impl Service {
-    /// A service that is ready.
+    /// A service that is ready. `report` is told what the operator has to mend, a line at a time: it names files of the
+    /// host, which callers do not learn.
     #[must_use]
-    pub fn new(catalog: Catalog, engine: Engine, limits: Limits) -> Self {
+    pub fn new(catalog: Catalog, engine: Engine, limits: Limits, report: Report) -> Self {
         let executions = Executions::new(&limits);
         let budget = Budget::new(limits.arriving_bytes_max);
+        let uploads = Semaphore::new(limits.uploads_max);
         let withdrawn = AtomicBool::new(false);
-        Self(Arc::new(Shared { catalog, engine, executions, budget, limits, withdrawn }))
+        Self(Arc::new(Shared { catalog, engine, executions, budget, uploads, report, limits, withdrawn }))
     }
 
     /// Answers a request. Whatever is wrong with it, there is an answer.
@@ -52,7 +62,7 @@ impl Service {
                     let target = head.headers.get("x-amz-target").map(hyper::header::HeaderValue::as_bytes);
                     aws::answer(self, target, body).await
                 }
-                Err(fault) => fault.aws_reply(),
+                Err(fault) => self.refuse(&fault).aws_reply(),
             };
         }
         let answered = match head.uri.path() {
@@ -61,12 +71,25 @@ impl Service {
             path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
             path => Err(Fault::new(Kind::NotFound, format!("There is nothing at {path}: the interface is below /v1/"))),
         };
-        answered.unwrap_or_else(|fault| fault.problem_reply())
+        answered.unwrap_or_else(|fault| self.refuse(&fault).problem_reply())
     }
 
     /// Reads a request's body.
     pub(crate) async fn read<B: Body<Data = Bytes>>(&self, body: B, bytes_max: usize) -> Result<Bytes, Fault> {
         Ok(body::read(body, bytes_max, self.0.limits.body_timeout, &self.0.budget).await?)
+    }
+
+    /// Room for one more module that is taken in, until the answer is dropped.
+    pub(crate) fn upload(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        Ok(self.0.uploads.try_acquire().map_err(|_| BodyError::TooManyUploads)?)
+    }
+
+    /// Reports a fault that is the host's; all others are the caller's business alone.
+    pub(crate) fn refuse<'a>(&self, fault: &'a Fault) -> &'a Fault {
+        if let Some(cause) = fault.cause() {
+            (self.0.report)(cause);
+        }
+        fault
     }
 
     fn health(&self, method: &Method, well: bool) -> Result<Reply, Fault> {

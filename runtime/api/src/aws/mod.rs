@@ -29,7 +29,7 @@ pub(crate) async fn answer(service: &Service, target: Option<&[u8]>, body: Bytes
         Ok(operation) => call(service, operation, &body).await,
         Err(fault) => Err(fault),
     };
-    called.unwrap_or_else(|fault| fault.aws_reply())
+    called.unwrap_or_else(|fault| service.refuse(&fault).aws_reply())
 }
 
 fn operation(target: Option<&[u8]>) -> Result<Operation, Fault> {

@@ -72,6 +72,8 @@ fn settings_of_query<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Option
 async fn put<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
     let settings = settings_of_query(&call)?;
     let (service, name) = (call.service, call.name.to_string());
+    // Before the body: what waits for the compiler holds a whole module.
+    let _upload = service.upload()?;
     let module = call.read(service.limits().module_bytes_max).await?;
     let put = service.catalog().put_function(&name, module, settings).await?;
     let status = if put.created { StatusCode::CREATED } else { StatusCode::OK };

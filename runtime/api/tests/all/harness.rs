@@ -28,7 +28,7 @@ impl Server {
         let place = Place::new("us-east-1", "000000000000").unwrap();
         let store = Arc::new(MemoryStore::default());
         let catalog = Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await.unwrap();
-        let service = Service::new(catalog, Engine::new(engine), limits);
+        let service = Service::new(catalog, Engine::new(engine), limits, |_| ());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

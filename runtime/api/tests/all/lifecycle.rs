@@ -1,6 +1,7 @@
 //! What takes more than one plain request to see: functions with a real module, executions that nobody waits for.
 
 use crate::harness::Server;
+use fleetstep_api::Limits;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -54,6 +55,22 @@ async fn a_functions_life() {
     assert_eq!(server.http("DELETE", "/v1/functions/ok", &[], b"").await.status, 404);
     let run = server.aws("StartSyncExecution", &json!({"stateMachineArn": arn})).await.json();
     assert_eq!((&run["status"], &run["error"]), (&json!("FAILED"), &json!("Lambda.ResourceNotFoundException")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_too_many_is_refused_before_its_body_is_read() {
+    let limits = Limits { uploads_max: 1, ..Limits::default() };
+    let server = Server::with(limits, fleetstep_engine::Limits::default()).await;
+    let mut slow = server.connect().await;
+    let head = "PUT /v1/functions/slow HTTP/1.1\r\nHost: h\r\nContent-Type: application/wasm\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    slow.send(head.as_bytes()).await;
+    assert_eq!(slow.receive().await.unwrap().status, 100, "its body is awaited");
+    let refused = server.http("PUT", "/v1/functions/ok", WASM, OK_COMMAND).await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    assert_eq!((refused.header("retry-after"), refused.header("connection")), (Some("1"), Some("close")));
+    slow.send(b"not wasm!").await;
+    assert_eq!(slow.receive().await.unwrap().status, 422);
+    assert_eq!(server.http("PUT", "/v1/functions/ok", WASM, OK_COMMAND).await.status, 201);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
