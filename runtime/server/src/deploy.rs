@@ -54,11 +54,10 @@ impl Deployment {
         self.manifest.server.clone()
     }
 
-    /// Adds a function from a finished module.
+    /// Takes a finished module for a function; what else the manifest says of it stays.
     pub fn add_module(&mut self, name: &str, module: PathBuf) {
-        self.manifest
-            .functions
-            .insert(name.to_owned(), FunctionEntry { module: Some(module), ..FunctionEntry::default() });
+        let entry = self.manifest.functions.entry(name.to_owned()).or_default();
+        (entry.krate, entry.target, entry.module) = (None, None, Some(module));
     }
 
     /// Names of the workflows.
@@ -169,5 +168,22 @@ async fn create_or_update(
 fn show(file: &Path, definition: &str, diagnostics: &[Diagnostic]) {
     for diagnostic in diagnostics {
         progress(code_frame(&file.display().to_string(), definition, diagnostic));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_module_keeps_the_settings_of_the_manifest() {
+        let directory = tempfile::tempdir().unwrap();
+        let manifest = "[functions.t]\ncrate = \"t\"\ntarget = \"wasm32-wasip1\"\nmemory_mib = 7\n";
+        std::fs::write(directory.path().join(crate::manifest::MANIFEST), manifest).unwrap();
+        let mut deployment = Deployment::at(directory.path()).unwrap();
+        deployment.add_module("t", "t.wasm".into());
+        let entry = &deployment.manifest.functions["t"];
+        assert_eq!((&entry.krate, &entry.target, entry.memory_mib), (&None, &None, Some(7)));
+        assert_eq!(entry.module.as_deref(), Some(Path::new("t.wasm")));
     }
 }

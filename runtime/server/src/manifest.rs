@@ -66,6 +66,7 @@ impl Manifest {
     pub(crate) fn of_directory(directory: &Path) -> Result<Self> {
         let file = directory.join(MANIFEST);
         let mut manifest = if file.is_file() { Self::read(&file)? } else { Self::default() };
+        manifest.server.resolve(directory);
         for (name, entry) in &mut manifest.functions {
             entry.resolve(directory).with_context(|| format!("{}: function {name}", file.display()))?;
         }
@@ -108,6 +109,9 @@ impl Manifest {
 
 impl FunctionEntry {
     fn resolve(&mut self, directory: &Path) -> Result<()> {
+        if self.target.is_some() && self.module.is_some() {
+            bail!("has `target` beside `module`: a finished module is not built");
+        }
         match (&mut self.krate, &mut self.module) {
             (Some(_), Some(_)) => bail!("has both `crate` and `module`: keep one"),
             (None, None) => bail!("needs `crate` (a folder that cargo builds) or `module` (a .wasm file)"),
@@ -145,6 +149,15 @@ mod tests {
     }
 
     #[test]
+    fn the_data_directory_of_a_manifest_counts_from_its_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(MANIFEST), "[server]\ndata_dir = \"data\"\n").unwrap();
+        let server = Manifest::of_directory(directory.path()).unwrap().server;
+        let settings = crate::settings::Settings::resolve(Default::default(), server).unwrap();
+        assert_eq!(settings.data_dir, Some(directory.path().join("data")));
+    }
+
+    #[test]
     fn a_function_without_a_source_and_an_unknown_key_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let refused = |text: &str| {
@@ -154,5 +167,6 @@ mod tests {
         assert!(refused("[functions.t]\n").contains("needs `crate`"));
         assert!(refused("[functions.t]\nmodul = \"x\"\n").contains("unknown field `modul`"));
         assert!(refused("[functions.t]\nmodule = \"x\"\ncrate = \"y\"\n").contains("both"));
+        assert!(refused("[functions.t]\nmodule = \"x\"\ntarget = \"wasm32-wasip1\"\n").contains("`target` beside"));
     }
 }

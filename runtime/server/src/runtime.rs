@@ -27,9 +27,13 @@ impl Runtime {
             settings.data_dir.as_ref().or(settings.cache_dir.as_ref()).map(|folder| folder.join("artefacts"));
         let sandbox =
             SandboxConfig { cache_dir, instances_max: settings.calls_running_max, ..SandboxConfig::default() };
-        let sandbox = Sandbox::new(sandbox).context("cannot set up the sandbox")?;
+        let in_data_dir = || match &settings.data_dir {
+            Some(folder) => format!("cannot use the data directory {}", folder.display()),
+            None => "cannot set up the sandbox".to_owned(),
+        };
+        let sandbox = Sandbox::new(sandbox).with_context(in_data_dir)?;
         let store: Arc<dyn Store> = match &settings.data_dir {
-            Some(folder) => Arc::new(RedbStore::open(folder).await?),
+            Some(folder) => Arc::new(RedbStore::open(folder).await.with_context(in_data_dir)?),
             None => Arc::new(MemoryStore::default()),
         };
         let catalog = Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await?;

@@ -33,7 +33,8 @@ pub async fn serve(
     let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
     ready(listener.local_addr()?);
     let limits = Limits { patience: Duration::from_secs(settings.drain_seconds), ..Limits::default() };
-    let service = Service::new(runtime.catalog, runtime.engine, limits);
+    let service =
+        Service::new(runtime.catalog, runtime.engine, limits, |problem| progress(format_args!("error: {problem}")));
     Ok(fleetstep_api::serve(vec![listener], service, stop).await)
 }
 
@@ -64,6 +65,15 @@ mod tests {
         let error = refused(Settings { listen, data_dir: Some(data_dir.clone()), ..Settings::default() }).await;
         assert!(error.starts_with("cannot listen on 127.0.0.1"), "{error}");
         assert!(!data_dir.exists());
+    }
+
+    #[tokio::test]
+    async fn a_data_directory_that_cannot_be_used_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let data_dir = Some(file.path().to_owned());
+        let error = refused(Settings { listen, data_dir, ..Settings::default() }).await;
+        assert!(error.contains(&*file.path().to_string_lossy()), "{error}");
     }
 
     #[tokio::test]

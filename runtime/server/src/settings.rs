@@ -1,10 +1,10 @@
 //! Settings: flags over the manifest's `[server]` table over the defaults.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the server listens unless told otherwise: loopback, and the port that Step Functions Local made known.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
@@ -23,6 +23,15 @@ pub struct FileSettings {
     executions_running_max: Option<usize>,
     calls_running_max: Option<u32>,
     drain_seconds: Option<u64>,
+}
+
+impl FileSettings {
+    /// Paths of the file count from the directory that it lies in.
+    pub(crate) fn resolve(&mut self, directory: &Path) {
+        if let Some(data_dir) = &mut self.data_dir {
+            *data_dir = directory.join(&*data_dir);
+        }
+    }
 }
 
 /// Flags that a server takes. Each overrides the manifest.
@@ -91,15 +100,25 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The settings of one execution in this process: in memory, where the manifest's table says that it is.
+    pub(crate) fn in_process(file: FileSettings) -> Result<Self> {
+        Self::resolve(ServerFlags { in_memory: true, ..ServerFlags::default() }, file)
+    }
+
     /// The settings that `flags` and the manifest's table give together.
     ///
     /// # Errors
-    /// An address that cannot be read.
+    /// An address that cannot be read, or no calls.
     pub fn resolve(flags: ServerFlags, file: FileSettings) -> Result<Self> {
         let defaults = Self::default();
         let listen = flags.listen.or(file.listen).unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
         let in_memory = flags.in_memory || (flags.data_dir.is_none() && file.in_memory.unwrap_or(false));
         let data_dir = flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT));
+        let calls_running_max =
+            flags.calls_running_max.or(file.calls_running_max).unwrap_or(defaults.calls_running_max);
+        if calls_running_max == 0 {
+            bail!("calls-running-max is 0: no task could be called");
+        }
         Ok(Self {
             listen: listen
                 .parse()
@@ -112,7 +131,7 @@ impl Settings {
                 .executions_running_max
                 .or(file.executions_running_max)
                 .unwrap_or(defaults.executions_running_max),
-            calls_running_max: flags.calls_running_max.or(file.calls_running_max).unwrap_or(defaults.calls_running_max),
+            calls_running_max,
             drain_seconds: flags.drain_seconds.or(file.drain_seconds).unwrap_or(defaults.drain_seconds),
         })
     }
@@ -136,6 +155,22 @@ mod tests {
         let settings = Settings::resolve(flags, file).unwrap();
         assert_eq!((settings.listen.port(), settings.region.as_str()), (2, "eu-west-1"));
         assert_eq!((settings.account.as_str(), settings.data_dir), ("000000000000", None));
+    }
+
+    #[test]
+    fn no_calls_at_all_are_refused() {
+        let flags = ServerFlags { calls_running_max: Some(0), ..ServerFlags::default() };
+        assert!(Settings::resolve(flags, FileSettings::default()).unwrap_err().to_string().contains("is 0"));
+        let file: FileSettings = toml::from_str("calls_running_max = 0").unwrap();
+        assert!(Settings::resolve(ServerFlags::default(), file).is_err());
+    }
+
+    #[test]
+    fn one_execution_has_the_region_and_account_of_the_manifest_and_no_data_directory() {
+        let file = "region = \"eu-west-1\"\naccount = \"123456789012\"\ndata_dir = \"data\"";
+        let settings = Settings::in_process(toml::from_str(file).unwrap()).unwrap();
+        assert_eq!((settings.region.as_str(), settings.account.as_str()), ("eu-west-1", "123456789012"));
+        assert_eq!(settings.data_dir, None);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::process::ExitCode;
 
 /// Exit status of an execution that did not succeed.
 const EXIT_FAILED: u8 = 1;
+/// The service's limit for the input of an execution.
+const INPUT_BYTES_MAX: usize = 262_144;
 
 /// Deploys a directory or a definition in memory, runs one execution and prints its output as JSON. Exits with 0
 /// when it succeeded, with 1 when it failed or timed out (error and cause go to standard error).
@@ -40,7 +42,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn execute(self) -> Result<ExitCode> {
-        let input = Document::parse(&self.read_input()?).context("the input is no JSON")?;
+        let input = parsed(&self.read_input()?)?;
         let mut deployment = Deployment::at(&self.path)?;
         for function in &self.functions {
             let (name, file) = function.split_once('=').with_context(|| format!("`{function}` is not NAME=FILE"))?;
@@ -76,8 +78,15 @@ impl Run {
     }
 }
 
+fn parsed(input: &[u8]) -> Result<Document> {
+    if input.len() > INPUT_BYTES_MAX {
+        bail!("the input has {} bytes: {INPUT_BYTES_MAX} are the most that an execution takes", input.len());
+    }
+    Document::parse(input).context("the input is no JSON")
+}
+
 async fn run(deployment: &Deployment, workflow: &str, input: Document) -> Result<Outcome> {
-    let runtime = Runtime::open(&Settings::default()).await?;
+    let runtime = Runtime::open(&Settings::in_process(deployment.settings())?).await?;
     deployment.deploy(&runtime.catalog).await?;
     let machine = runtime.catalog.state_machine(workflow).context("the workflow is deployed")?;
     let Ok(runnable) = &machine.runnable else { bail!("the definition of {workflow} does not compile") };
@@ -109,4 +118,16 @@ fn show(outcome: Outcome) -> ExitCode {
         progress(cause);
     }
     ExitCode::from(EXIT_FAILED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_has_a_largest_size() {
+        let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2)).into_bytes();
+        assert!(parsed(&text(INPUT_BYTES_MAX)).is_ok());
+        assert!(parsed(&text(INPUT_BYTES_MAX + 1)).unwrap_err().to_string().contains("262145 bytes"));
+    }
 }

@@ -1,13 +1,14 @@
 //! `fleetstep validate`: every diagnostic of every file, with its place.
 
+use crate::cli::EXIT_UNUSABLE;
 use crate::terminal;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use fleetstep_asl::{Compilation, Format, Options, Severity, WorkflowType, code_frame, compile};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Checks definitions. Exits with 0 when no file has an error, with 1 when one has.
+/// Checks definitions. Exits with 0 when no file has an error, with 1 when one has, with 2 when one cannot be read.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -40,8 +41,16 @@ impl Validate {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let mut errors = 0;
         let mut warnings = 0;
+        let mut unreadable = 0;
         for file in &self.files {
-            let source = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let source = match std::fs::read_to_string(file) {
+                Ok(source) => source,
+                Err(error) => {
+                    terminal::progress(format_args!("error: cannot read {}: {error}", file.display()));
+                    unreadable += 1;
+                    continue;
+                }
+            };
             let compilation = compile(&source, &Options { format: format_of(file), target: self.target() });
             for severity in compilation.diagnostics.iter().map(|diagnostic| diagnostic.severity) {
                 match severity {
@@ -52,9 +61,9 @@ impl Validate {
             self.show(file, &source, &compilation);
         }
         if !self.json {
-            terminal::result(summary(self.files.len(), errors, warnings));
+            terminal::result(summary(self.files.len() - unreadable, errors, warnings));
         }
-        Ok(ExitCode::from(u8::from(errors > 0)))
+        Ok(if unreadable > 0 { ExitCode::from(EXIT_UNUSABLE) } else { ExitCode::from(u8::from(errors > 0)) })
     }
 
     fn target(&self) -> Option<WorkflowType> {
