@@ -1,6 +1,5 @@
 //! Everything that needs more than one room: one binary, a module for each kind of proof.
-
-#![allow(clippy::print_stdout)] // What a test says is shown when it fails.
+#![allow(clippy::print_stdout)] // The runner shows it where it helps: with a test that fails.
 
 mod architecture;
 mod clients;

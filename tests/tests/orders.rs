@@ -1,6 +1,6 @@
 //! `examples/orders`: every case gives its expected output, by the binary's own command and over HTTP.
 
-use fleetstep_tests::{Server, program, root};
+use fleetstep_tests::{Server, program, root, succeed};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,4 +53,20 @@ fn every_case_gives_its_expected_output_by_the_command() {
             assert_eq!((output.status.code(), said.ends_with(&lines)), (Some(1), true), "{}: {said}", case.display());
         }
     }
+}
+
+#[test]
+fn the_readme_s_request_is_answered_as_the_case_says() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        println!("skipped: there is no curl");
+        return;
+    }
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let request = readme.lines().find(|line| line.starts_with("curl ") && line.ends_with("/v1/workflows/orders/run"));
+    let server = Server::start(&root().join("examples/orders")).expect("the example deploys");
+    let request = request.expect("a request").replace("http://127.0.0.1:8083", &server.endpoint());
+    let mut shell = Command::new("sh");
+    let said = succeed(shell.arg("-c").arg(format!("{request} --silent")).current_dir(root())).expect("curl works");
+    let answer: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert_eq!(answer, read(&root().join("examples/orders/cases/accepted/expected.json"))["output"]);
 }
