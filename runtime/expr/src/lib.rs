@@ -11,6 +11,7 @@ mod condition;
 mod error;
 mod expr;
 mod intrinsic;
+pub mod jsonata;
 mod path;
 mod reference;
 mod scope;

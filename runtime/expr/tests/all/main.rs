@@ -4,11 +4,29 @@
 mod bounds;
 mod conditions;
 mod expressions;
+mod jsonata_bounds;
+mod jsonata_functions;
+mod jsonata_suite;
 mod recorded;
 mod references;
+#[path = "../suite/mod.rs"]
+mod suite;
 
 use fleetstep_document::Document;
 use fleetstep_expr::{Chance, EvalError, Scope};
+use std::path::{Path, PathBuf};
+
+/// A directory of the shared data, or a line that says that it is not there.
+fn shared(name: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("FLEETSTEP_SHARED").map(PathBuf::from);
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let directory = shared.unwrap_or_else(beside).join(name);
+    if directory.is_dir() {
+        return Some(directory);
+    }
+    eprintln!("no {}: nothing to compare", directory.display());
+    None
+}
 
 /// Parses a document that a test was written with.
 fn json(text: &str) -> Document {

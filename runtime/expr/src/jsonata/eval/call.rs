@@ -1,0 +1,187 @@
+//! Functions: calls, partial application, chains, tail calls, matches of regular expressions.
+
+use super::{Env, Evaluator, Frame, Function, LambdaValue, Outcome};
+use crate::jsonata::ast::{Call, Kind, Node};
+use crate::jsonata::functions::{self, Arguments};
+use crate::jsonata::{Code, JsonataError, Value};
+use std::rc::Rc;
+
+impl Evaluator<'_, '_> {
+    /// Calls a function value with exactly these arguments. The error of a value that is no function is T1006.
+    pub(in crate::jsonata) fn call(&mut self, function: &Value, arguments: Vec<Value>) -> Outcome {
+        let env = self.environment.clone();
+        self.apply(function, arguments, &Value::NULL, &env)
+    }
+
+    /// Calls a function value as `$map` and its like do: with as many of `arguments` (value, index, whole array) as
+    /// the function declares, at least one.
+    pub(in crate::jsonata) fn call_higher_order(&mut self, function: &Value, arguments: [Value; 3]) -> Outcome {
+        let wanted = self.arity(function).clamp(1, 3);
+        self.call(function, arguments.into_iter().take(wanted).collect())
+    }
+
+    /// How many parameters a function value declares.
+    pub(in crate::jsonata) fn arity(&self, function: &Value) -> usize {
+        match function.as_function().map(Rc::as_ref) {
+            Some(Function::Native(native)) => native.arity,
+            Some(Function::Lambda(lambda)) => lambda.parameters().len(),
+            Some(Function::Partial { arguments, .. }) => arguments.iter().filter(|given| given.is_none()).count(),
+            Some(Function::Chain(..) | Function::Regex(_) | Function::Transform { .. }) => 1,
+            Some(Function::NextMatch { .. } | Function::TailCall(_)) | None => 0,
+        }
+    }
+
+    /// `procedure(arguments)`, with `applied` before the arguments when it stands right of `~>`.
+    pub(super) fn evaluate_call(
+        &mut self,
+        node: &Node,
+        call: &Call,
+        applied: Option<Value>,
+        input: &Value,
+        env: &Env,
+    ) -> Outcome {
+        let procedure = self.procedure(node, call, Code::T1005, input, env)?;
+        let mut arguments = Vec::with_capacity(call.arguments.len() + 1);
+        arguments.extend(applied);
+        for argument in &call.arguments {
+            arguments.push(self.eval(argument, input, env)?);
+        }
+        self.apply(&procedure, arguments, input, env).map_err(|error| located(error, node, call))
+    }
+
+    /// What is called. A name that lacks its `$` gets an error of its own.
+    fn procedure(&mut self, node: &Node, call: &Call, hint: Code, input: &Value, env: &Env) -> Outcome {
+        let procedure = self.eval(&call.procedure, input, env)?;
+        if procedure.is_undefined()
+            && let Kind::Path(steps) = &call.procedure.kind
+            && let Some(name) = steps[0].procedure_name()
+            && !self.lookup(name, env).is_undefined()
+        {
+            return Err(JsonataError::new(hint).at(node.position).token(name.as_str()));
+        }
+        Ok(procedure)
+    }
+
+    /// Calls a function and makes the calls that it hands back in its tail positions.
+    fn apply(&mut self, function: &Value, arguments: Vec<Value>, input: &Value, env: &Env) -> Outcome {
+        let mut result = self.apply_once(function, arguments, input, env)?;
+        loop {
+            let Some(Function::TailCall(tail)) = result.as_function().map(Rc::as_ref) else { return Ok(result) };
+            let Kind::Call(call) = &tail.call.kind else { unreachable!("a tail call is a call") };
+            let next = self.eval(&call.procedure, &tail.input, &tail.env)?;
+            let mut arguments = Vec::with_capacity(call.arguments.len());
+            for argument in &call.arguments {
+                arguments.push(self.eval(argument, &tail.input, &tail.env)?);
+            }
+            let next =
+                self.apply_once(&next, arguments, input, env).map_err(|error| located(error, &tail.call, call))?;
+            result = next;
+        }
+    }
+
+    fn apply_once(&mut self, function: &Value, arguments: Vec<Value>, input: &Value, env: &Env) -> Outcome {
+        let Some(function) = function.as_function() else { return Err(JsonataError::new(Code::T1006)) };
+        match function.as_ref() {
+            Function::Native(native) => {
+                let values = functions::signature(native).validate(arguments, input)?;
+                let outer = std::mem::replace(&mut self.environment, env.clone());
+                let result = (native.call)(self, &Arguments { values: &values, context: input });
+                self.environment = outer;
+                result
+            }
+            Function::Lambda(lambda) => self.apply_lambda(lambda, arguments, input),
+            Function::Partial { function, arguments: given } => {
+                let mut open = arguments.into_iter();
+                let fill = |given: &Option<Value>| given.clone().unwrap_or_else(|| open.next().unwrap_or_default());
+                let arguments = given.iter().map(fill).collect();
+                self.apply(function, arguments, &Value::NULL, env)
+            }
+            Function::Chain(first, second) => {
+                let argument = arguments.into_iter().next().unwrap_or_default();
+                let between = self.apply(first, vec![argument], &Value::NULL, env)?;
+                self.apply(second, vec![between], &Value::NULL, env)
+            }
+            Function::Regex(regex) => {
+                let argument = arguments.into_iter().next().unwrap_or_default();
+                match argument.as_text() {
+                    Some(text) => functions::call_regex(self, regex, text, None),
+                    None => Ok(Value::Undefined),
+                }
+            }
+            Function::NextMatch { regex, text, from } => functions::call_regex(self, regex, text, Some(*from)),
+            Function::Transform { transform, env } => {
+                let argument = arguments.into_iter().next().unwrap_or_default();
+                self.transform(transform, argument, env)
+            }
+            Function::TailCall(_) => Ok(Value::Function(function.clone())),
+        }
+    }
+
+    fn apply_lambda(&mut self, lambda: &LambdaValue, arguments: Vec<Value>, input: &Value) -> Outcome {
+        let arguments = match &lambda.lambda.signature {
+            Some(signature) if lambda.open.is_none() => signature.validate(arguments, input)?,
+            _ => arguments,
+        };
+        let frame = Frame::inside(&lambda.env);
+        let mut arguments = arguments.into_iter();
+        for parameter in lambda.parameters() {
+            self.bind(&frame, parameter.clone(), arguments.next().unwrap_or_default())?;
+        }
+        self.eval(&lambda.lambda.body, &lambda.input, &frame)
+    }
+
+    /// `procedure(argument, ?)`
+    pub(super) fn partial(&mut self, node: &Node, call: &Call, input: &Value, env: &Env) -> Outcome {
+        let mut given = Vec::with_capacity(call.arguments.len());
+        for argument in &call.arguments {
+            given.push(match argument.kind {
+                Kind::Placeholder => None,
+                _ => Some(self.eval(argument, input, env)?),
+            });
+        }
+        let procedure = self.procedure(node, call, Code::T1007, input, env)?;
+        let Some(function) = procedure.as_function() else {
+            return Err(located(JsonataError::new(Code::T1008), node, call));
+        };
+        let Function::Lambda(lambda) = function.as_ref() else {
+            return Ok(Value::Function(Rc::new(Function::Partial { function: procedure, arguments: given })));
+        };
+        let frame = Frame::inside(&lambda.env);
+        let mut open = Vec::new();
+        let mut given = given.into_iter();
+        for parameter in lambda.parameters() {
+            match given.next() {
+                Some(None) => open.push(parameter.clone()),
+                value => self.bind(&frame, parameter.clone(), value.flatten().unwrap_or_default())?,
+            }
+        }
+        let (code, input) = (lambda.lambda.clone(), lambda.input.clone());
+        let lambda = LambdaValue { lambda: code, open: Some(open), input, env: frame };
+        Ok(Value::Function(Rc::new(Function::Lambda(lambda))))
+    }
+
+    /// `left ~> right`
+    pub(super) fn apply_to(&mut self, node: &Node, left: &Node, right: &Node, input: &Value, env: &Env) -> Outcome {
+        let left = self.eval(left, input, env)?;
+        if let Kind::Call(call) = &right.kind {
+            return self.evaluate_call(right, call, Some(left), input, env);
+        }
+        let function = self.eval(right, input, env)?;
+        if function.as_function().is_none() {
+            return Err(JsonataError::new(Code::T2006).at(node.position).value("value", &function));
+        }
+        if left.as_function().is_some() {
+            return Ok(Value::Function(Rc::new(Function::Chain(left, function))));
+        }
+        self.apply(&function, vec![left], &Value::NULL, env)
+    }
+}
+
+/// An error of a call, with its place and the function's name.
+fn located(error: JsonataError, node: &Node, call: &Call) -> JsonataError {
+    let error = error.or_at(node.position);
+    match call.procedure.procedure_name() {
+        Some(name) => error.or_token(name),
+        None => error,
+    }
+}

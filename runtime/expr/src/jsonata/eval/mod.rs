@@ -1,0 +1,266 @@
+//! The evaluator: walks the tree of an expression over an input.
+
+mod call;
+mod env;
+mod group;
+mod operators;
+mod path;
+mod sort;
+mod transform;
+
+use super::ast::{Kind, Lambda, Node, Transform};
+use super::budget::exceeded;
+use super::cast::truthy;
+use super::functions::{self, Native};
+use super::regex::Regex;
+use super::stack::Stack;
+use super::value::Array;
+use super::{Budget, Code, JsonataError, Value, parser, process};
+use env::{Env, Frame};
+use fleetstep_document::Text;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A function value.
+pub(in crate::jsonata) enum Function {
+    /// Of the library.
+    Native(&'static Native),
+    /// Made by the expression, with the variables and the context that it was made in.
+    Lambda(LambdaValue),
+    /// A call that the caller of the function in which it stands makes.
+    TailCall(TailCall),
+    /// A function some of whose arguments are given.
+    Partial { function: Value, arguments: Vec<Option<Value>> },
+    /// One function after the other.
+    Chain(Value, Value),
+    /// A regular expression literal: called with a string it gives `{match, start, end, groups, next}`. The string
+    /// functions look at it directly.
+    Regex(Arc<Regex>),
+    /// The `next` of a match: looks on in the text from this byte.
+    NextMatch { regex: Arc<Regex>, text: Text, from: usize },
+    /// `| pattern | update, delete |`
+    Transform { transform: Arc<Transform>, env: Env },
+}
+
+/// A function made by the expression.
+pub(in crate::jsonata) struct LambdaValue {
+    lambda: Arc<Lambda>,
+    /// The parameters that are not bound in `env` yet; `None`: all of them.
+    open: Option<Vec<Text>>,
+    input: Value,
+    env: Env,
+}
+
+/// A call to be made, with the variables and the context of its place.
+pub(in crate::jsonata) struct TailCall {
+    call: Arc<Node>,
+    input: Value,
+    env: Env,
+}
+
+impl LambdaValue {
+    fn parameters(&self) -> &[Text] {
+        self.open.as_deref().unwrap_or(&self.lambda.parameters)
+    }
+}
+
+impl Function {
+    /// How deep values are nested in it.
+    pub(crate) fn depth(&self) -> u32 {
+        match self {
+            Self::Lambda(lambda) => 1 + lambda.input.depth(),
+            Self::Partial { function, arguments } => {
+                let deepest = arguments.iter().flatten().map(Value::depth).max().unwrap_or(0);
+                1 + deepest.max(function.depth())
+            }
+            Self::Chain(first, second) => 1 + first.depth().max(second.depth()),
+            _ => 0,
+        }
+    }
+}
+
+/// One evaluation that is under way. Functions of the library get it to call function values, to spend of the
+/// budget, and to ask for time and chance.
+pub(crate) struct Evaluator<'b, 'a> {
+    /// The bounds, time and chance.
+    pub(crate) budget: &'b mut Budget<'a>,
+    depth: u32,
+    stack: Stack,
+    /// The variables where the function of the library that runs was called.
+    environment: Env,
+    /// Frames in which functions are bound: they may hold each other, and are emptied in the end.
+    tied: Vec<Env>,
+}
+
+/// What a tied frame costs, in bytes.
+const FRAME_BYTES: usize = 256;
+
+impl Drop for Evaluator<'_, '_> {
+    fn drop(&mut self) {
+        self.tied.iter().for_each(|frame| frame.clear());
+    }
+}
+
+type Outcome = Result<Value, JsonataError>;
+
+impl<'b, 'a> Evaluator<'b, 'a> {
+    /// An evaluation with nothing bound.
+    pub(super) fn new(budget: &'b mut Budget<'a>) -> Self {
+        Self { budget, depth: 0, stack: Stack::here(), environment: Env::default(), tied: Vec::new() }
+    }
+
+    /// Evaluates a whole expression.
+    pub(super) fn run(&mut self, root: &Node, input: Value, bindings: Vec<(Text, Value)>) -> Outcome {
+        let env = Frame::inside(&self.environment);
+        for (name, value) in bindings {
+            env.set(name, value);
+        }
+        env.set(Text::from("$"), input.clone());
+        self.environment = env.clone();
+        let input = match input.items() {
+            Some(_) => {
+                let mut wrapper = Array::sequence(vec![input]);
+                wrapper.outer_wrapper = true;
+                Value::Array(Rc::new(wrapper))
+            }
+            None => input,
+        };
+        self.eval(root, &input, &env)
+    }
+
+    /// Evaluates a text as an expression of its own (`$eval`), in the environment of the call. A text that does not
+    /// compile is D3120, one that fails is D3121; a bound that it exceeds stays what it is.
+    pub(in crate::jsonata) fn evaluate_text(&mut self, text: &str, input: &Value) -> Outcome {
+        let wrapped = |code, error: &JsonataError| JsonataError::new(code).text("value", error.message());
+        let root = parser::parse(text, self.stack)
+            .and_then(|raw| process::process(raw, self.stack))
+            .map_err(|error| wrapped(Code::D3120, &error))?;
+        let env = self.environment.clone();
+        self.eval(&root, input, &env).map_err(|error| match error.code() {
+            Code::U1001 => error,
+            _ => wrapped(Code::D3121, &error),
+        })
+    }
+
+    /// The value of a variable, or the function of the library of that name.
+    fn lookup(&self, name: &str, env: &Env) -> Value {
+        match env.get(name) {
+            Some(value) => value,
+            None => functions::lookup(name)
+                .map_or(Value::Undefined, |native| Value::Function(Rc::new(Function::Native(native)))),
+        }
+    }
+
+    fn bind(&mut self, env: &Env, name: Text, value: Value) -> Result<(), JsonataError> {
+        if value.has_functions() {
+            self.budget.allocate(FRAME_BYTES)?;
+            self.tied.push(env.clone());
+        }
+        env.set(name, value);
+        Ok(())
+    }
+
+    fn eval(&mut self, node: &Node, input: &Value, env: &Env) -> Outcome {
+        self.budget.spend(1)?;
+        self.stack.check()?;
+        self.depth += 1;
+        if self.depth > self.budget.depth_max {
+            return Err(exceeded(
+                "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive.",
+            ));
+        }
+        let mut result = self.eval_kind(node, input, env)?;
+        for predicate in &node.predicates {
+            result = self.filter(predicate, result, env)?;
+        }
+        if let Some(group) = &node.group
+            && !matches!(node.kind, Kind::Path(_))
+        {
+            result = self.group(group, result, env)?;
+        }
+        self.depth -= 1;
+        collapse(result, node.keep_array).checked()
+    }
+
+    fn eval_kind(&mut self, node: &Node, input: &Value, env: &Env) -> Outcome {
+        match &node.kind {
+            Kind::Literal(literal) => Ok(Value::Document(literal.clone())),
+            Kind::Name(name) => self.name(name, input),
+            Kind::Variable(name) if name.is_empty() => Ok(match input {
+                Value::Array(array) if array.outer_wrapper => array.items().get(0).unwrap_or_default(),
+                _ => input.clone(),
+            }),
+            Kind::Variable(name) => Ok(self.lookup(name, env)),
+            Kind::Parent(_, name) => Ok(env.get(name).unwrap_or_default()),
+            Kind::Path(steps) => self.path(node, steps, input, env),
+            Kind::Binary(operator, left, right) => {
+                self.binary(*operator, left, right, input, env).map_err(|error| self.located(error, node, *operator))
+            }
+            Kind::Call(call) => self.evaluate_call(node, call, None, input, env),
+            Kind::Regex(regex) => Ok(Value::Function(Rc::new(Function::Regex(regex.clone())))),
+            Kind::Wildcard => self.wildcard(input),
+            Kind::Descendant => self.descendants(input),
+            Kind::Placeholder => Ok(Value::Undefined),
+            Kind::Negate(operand) => self.negate(node, operand, input, env),
+            Kind::Array(items) => self.array(node, items, input, env),
+            Kind::Object(group) => self.group(group, input.clone(), env),
+            Kind::Partial(call) => self.partial(node, call, input, env),
+            Kind::TailCall(call) => {
+                let (call, input, env) = (call.clone(), input.clone(), env.clone());
+                Ok(Value::Function(Rc::new(Function::TailCall(TailCall { call, input, env }))))
+            }
+            Kind::Lambda(lambda) => {
+                let lambda = LambdaValue { lambda: lambda.clone(), open: None, input: input.clone(), env: env.clone() };
+                Ok(Value::Function(Rc::new(Function::Lambda(lambda))))
+            }
+            Kind::Condition { condition, then, otherwise } => {
+                let condition = self.eval(condition, input, env)?;
+                match (truthy(&condition)?, otherwise) {
+                    (true, _) => self.eval(then, input, env),
+                    (false, Some(otherwise)) => self.eval(otherwise, input, env),
+                    (false, None) => Ok(Value::Undefined),
+                }
+            }
+            Kind::Default { left, right, coalesce } => {
+                let left = self.eval(left, input, env)?;
+                let taken = if *coalesce { !left.is_undefined() } else { truthy(&left)? };
+                if taken { Ok(left) } else { self.eval(right, input, env) }
+            }
+            Kind::Block(expressions) => {
+                let frame = Frame::inside(env);
+                let mut result = Value::Undefined;
+                for expression in expressions {
+                    result = self.eval(expression, input, &frame)?;
+                }
+                Ok(result)
+            }
+            Kind::Bind(name, value) => {
+                let value = self.eval(value, input, env)?;
+                self.bind(env, name.clone(), value.clone())?;
+                Ok(value)
+            }
+            Kind::Apply(left, right) => self.apply_to(node, left, right, input, env),
+            Kind::Sort(terms) => self.sort(node, terms, input, env),
+            Kind::Transform(transform) => {
+                let (transform, env) = (transform.clone(), env.clone());
+                Ok(Value::Function(Rc::new(Function::Transform { transform, env })))
+            }
+        }
+    }
+}
+
+/// What a sequence comes to: nothing, its only item, or itself.
+fn collapse(value: Value, keep_array: bool) -> Value {
+    let Value::Array(mut array) = value else { return value };
+    if !array.sequence {
+        return Value::Array(array);
+    }
+    if keep_array && !array.keep_singleton {
+        Rc::make_mut(&mut array).keep_singleton = true;
+    }
+    match array.items().len() {
+        0 => Value::Undefined,
+        1 if !array.keep_singleton => array.items().get(0).unwrap_or_default(),
+        _ => Value::Array(array),
+    }
+}

@@ -1,0 +1,193 @@
+//! Operators between values, constructors of arrays.
+
+use super::{Env, Evaluator, Outcome};
+use crate::jsonata::ast::{Node, Operator};
+use crate::jsonata::budget::ARRAY_ITEMS_MAX;
+use crate::jsonata::cast::{numeric, text, truthy};
+use crate::jsonata::value::Array;
+use crate::jsonata::{Code, JsonataError, Value};
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+impl Evaluator<'_, '_> {
+    pub(super) fn binary(
+        &mut self,
+        operator: Operator,
+        left: &Node,
+        right: &Node,
+        input: &Value,
+        env: &Env,
+    ) -> Outcome {
+        let left = self.eval(left, input, env)?;
+        match operator {
+            Operator::And => Ok(Value::from(truthy(&left)? && truthy(&self.eval(right, input, env)?)?)),
+            Operator::Or => Ok(Value::from(truthy(&left)? || truthy(&self.eval(right, input, env)?)?)),
+            _ => {
+                let right = self.eval(right, input, env)?;
+                self.operate(operator, left, right)
+            }
+        }
+    }
+
+    fn operate(&mut self, operator: Operator, left: Value, right: Value) -> Outcome {
+        match operator {
+            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Modulo => {
+                arithmetic(operator, &left, &right)
+            }
+            Operator::Equal | Operator::NotEqual => {
+                let comparable = !left.is_undefined() && !right.is_undefined();
+                Ok(Value::from(comparable && left.deep_equal(&right) == (operator == Operator::Equal)))
+            }
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+                compare(operator, &left, &right)
+            }
+            Operator::Concat => {
+                let (left, right) = (text(&left, false)?, text(&right, false)?);
+                self.budget.allocate(left.len() + right.len())?;
+                Ok(Value::from([left.as_str(), right.as_str()].concat()))
+            }
+            Operator::Range => range(&left, &right),
+            _ => Ok(Value::from(includes(&left, &right))),
+        }
+    }
+
+    /// An error of an operator, with its place.
+    pub(super) fn located(&self, error: JsonataError, node: &Node, operator: Operator) -> JsonataError {
+        error.or_at(node.position).or_token(operator.text())
+    }
+
+    pub(super) fn negate(&mut self, node: &Node, operand: &Node, input: &Value, env: &Env) -> Outcome {
+        let value = self.eval(operand, input, env)?;
+        if value.is_undefined() {
+            return Ok(value);
+        }
+        match numeric(&value)? {
+            Some(number) => Ok(Value::from(-number)),
+            None => Err(JsonataError::new(Code::D1002).at(node.position).token("-").value("value", &value)),
+        }
+    }
+
+    /// `[...]`: nested constructors become items, other arrays are joined.
+    pub(super) fn array(&mut self, node: &Node, items: &[Node], input: &Value, env: &Env) -> Outcome {
+        if let [only] = items
+            && !only.is_array_constructor()
+        {
+            // A range that is all of the array is not written out.
+            let value = self.eval(only, input, env)?;
+            if let Value::Array(array) = &value {
+                return Ok(Value::Array(Rc::new(array.unmarked(node.cons_array))));
+            }
+            return Ok(self.constructed(node, joined(value)));
+        }
+        let mut results = Vec::with_capacity(items.len());
+        for item in items {
+            let value = self.eval(item, input, env)?;
+            if item.is_array_constructor() {
+                results.push(value);
+            } else {
+                let more = joined(value);
+                self.budget.allocate(more.len() * size_of::<Value>())?;
+                results.extend(more);
+            }
+        }
+        Ok(self.constructed(node, results))
+    }
+
+    fn constructed(&self, node: &Node, items: Vec<Value>) -> Value {
+        let mut array = Array::plain(items);
+        array.cons = node.cons_array;
+        Value::Array(Rc::new(array))
+    }
+}
+
+/// What a value adds to an array: its items, or itself.
+fn joined(value: Value) -> Vec<Value> {
+    match value.items() {
+        Some(items) => items.iter().collect(),
+        None if value.is_undefined() => Vec::new(),
+        None => vec![value],
+    }
+}
+
+fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome {
+    let number = |value: &Value, code| match numeric(value)? {
+        None if !value.is_undefined() => Err(JsonataError::new(code).value("value", value)),
+        number => Ok(number),
+    };
+    let left = number(left, Code::T2001)?;
+    let right = number(right, Code::T2002)?;
+    let (Some(left), Some(right)) = (left, right) else { return Ok(Value::Undefined) };
+    Ok(Value::from(match operator {
+        Operator::Add => left + right,
+        Operator::Subtract => left - right,
+        Operator::Multiply => left * right,
+        Operator::Divide => left / right,
+        _ => left % right,
+    }))
+}
+
+fn compare(operator: Operator, left: &Value, right: &Value) -> Outcome {
+    let comparable = |value: &Value| value.is_undefined() || is_orderable(value);
+    if !comparable(left) || !comparable(right) {
+        let culprit = if is_orderable(left) { right } else { left };
+        return Err(JsonataError::new(Code::T2010).value("value", culprit));
+    }
+    if left.is_undefined() || right.is_undefined() {
+        return Ok(Value::Undefined);
+    }
+    if left.as_str().is_some() != right.as_str().is_some() {
+        return Err(JsonataError::new(Code::T2009).value("value", left).value("value2", right));
+    }
+    let order = order(left, right);
+    Ok(Value::from(match operator {
+        Operator::Less => order == Some(Ordering::Less),
+        Operator::LessOrEqual => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        Operator::Greater => order == Some(Ordering::Greater),
+        _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+    }))
+}
+
+/// Whether the value is a string or a number.
+pub(super) fn is_orderable(value: &Value) -> bool {
+    value.as_str().is_some() || value.as_f64().is_some()
+}
+
+/// How two strings (by their UTF-16 units) or two numbers are ordered.
+pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
+    match (left.as_str(), right.as_str()) {
+        (Some(left), Some(right)) => Some(left.encode_utf16().cmp(right.encode_utf16())),
+        _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
+    }
+}
+
+fn includes(left: &Value, right: &Value) -> bool {
+    if left.is_undefined() || right.is_undefined() {
+        return false;
+    }
+    // By identity, as jsonata-js: two arrays or objects are never the same one.
+    let same = |item: &Value| item.items().is_none() && item.fields().is_none() && item.deep_equal(left);
+    match right.items() {
+        Some(items) => items.iter().any(|item| same(&item)),
+        None => same(right),
+    }
+}
+
+fn range(left: &Value, right: &Value) -> Outcome {
+    let whole = |value: &Value, code| match value.as_f64() {
+        _ if value.is_undefined() => Ok(None),
+        Some(number) if number.trunc() == number && number.abs() <= 9.007_199_254_740_992e15 => Ok(Some(number as i64)),
+        _ => Err(JsonataError::new(code).value("value", value)),
+    };
+    let left = whole(left, Code::T2003)?;
+    let right = whole(right, Code::T2004)?;
+    match (left, right) {
+        (Some(left), Some(right)) if left <= right => {
+            let size = right - left + 1;
+            if size > ARRAY_ITEMS_MAX as i64 {
+                return Err(JsonataError::new(Code::D2014).number("value", size as f64));
+            }
+            Ok(Value::Array(Rc::new(Array::range(left, right))))
+        }
+        _ => Ok(Value::Undefined),
+    }
+}

@@ -1,0 +1,208 @@
+//! Signatures of functions, such as `<s-nn?:s>`: parsed once, checked at each call.
+//!
+//! A signature is a small regular expression over the types of the arguments, each a letter; `m` stands for an
+//! argument that is nothing. It is matched as JavaScript would: greedy, with backtracking.
+
+use super::{Code, JsonataError, Value};
+use fleetstep_document::View;
+
+/// A parsed signature.
+#[derive(Clone, Debug)]
+pub(crate) struct Signature {
+    parameters: Vec<Parameter>,
+}
+
+#[derive(Clone, Debug)]
+struct Parameter {
+    /// The types that fit.
+    types: String,
+    /// The letter as written; `a` makes an array of a single value.
+    array: bool,
+    /// The context value stands in for a missing argument.
+    context: bool,
+    optional: bool,
+    repeated: bool,
+    /// What is in the array, or what the function takes, as written.
+    subtype: Option<String>,
+    function: bool,
+}
+
+const ANY: &str = "asnblfom";
+
+impl Signature {
+    /// Parses `<...>`; the part behind `:`, the type of the result, is not checked by jsonata-js either.
+    pub(crate) fn parse(text: &str) -> Result<Self, JsonataError> {
+        let symbols: Vec<char> = text.chars().collect();
+        let mut parameters: Vec<Parameter> = Vec::new();
+        let mut at = 1;
+        while at < symbols.len() && symbols[at] != ':' {
+            let symbol = symbols[at];
+            match symbol {
+                's' | 'n' | 'b' | 'l' | 'o' => parameters.push(Parameter::new(format!("{symbol}m"))),
+                'a' => parameters.push(Parameter { array: true, ..Parameter::new(ANY.to_owned()) }),
+                'f' => parameters.push(Parameter { function: true, ..Parameter::new("f".to_owned()) }),
+                'j' => parameters.push(Parameter::new("asnblom".to_owned())),
+                'x' => parameters.push(Parameter::new(ANY.to_owned())),
+                '-' | '?' | '+' => {
+                    if let Some(last) = parameters.last_mut() {
+                        last.context |= symbol == '-';
+                        last.optional |= symbol != '+';
+                        last.repeated |= symbol == '+';
+                    }
+                }
+                '(' => {
+                    let close = closing(&symbols, at, '(', ')');
+                    let choice: String = symbols[at + 1..close.min(symbols.len())].iter().collect();
+                    if choice.contains('<') {
+                        return Err(JsonataError::new(Code::S0402).text("value", choice));
+                    }
+                    parameters.push(Parameter::new(format!("{choice}m")));
+                    at = close;
+                }
+                '<' => {
+                    let last = parameters.last_mut().filter(|last| last.array || last.function);
+                    let Some(last) = last else { return Err(JsonataError::new(Code::S0401)) };
+                    let close = closing(&symbols, at, '<', '>');
+                    last.subtype = Some(symbols[at + 1..close.min(symbols.len())].iter().collect());
+                    at = close;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        Ok(Self { parameters })
+    }
+
+    /// Checks the arguments, fills in the context and wraps single values into arrays.
+    pub(crate) fn validate(&self, arguments: Vec<Value>, context: &Value) -> Result<Vec<Value>, JsonataError> {
+        let supplied: Vec<char> = arguments.iter().map(symbol).collect();
+        let Some(counts) = fit(&self.parameters, &supplied, true) else {
+            return Err(self.mismatch(&arguments, &supplied));
+        };
+        let mut validated = Vec::with_capacity(arguments.len().max(self.parameters.len()));
+        let mut arguments = arguments.into_iter();
+        let mut at = 0;
+        for (parameter, count) in self.parameters.iter().zip(counts) {
+            if count == 0 && parameter.context {
+                if !parameter.types.contains(symbol(context)) {
+                    return Err(JsonataError::new(Code::T0411)
+                        .value("value", context)
+                        .number("index", (at + 1) as f64));
+                }
+                validated.push(context.clone());
+            } else if count == 0 {
+                validated.push(arguments.next().unwrap_or_default());
+                at += 1;
+            }
+            for _ in 0..count {
+                let argument = arguments.next().unwrap_or_default();
+                at += 1;
+                validated.push(if parameter.array { parameter.to_array(argument, at)? } else { argument });
+            }
+        }
+        Ok(validated)
+    }
+
+    /// The error that says which argument is the first that does not fit.
+    fn mismatch(&self, arguments: &[Value], supplied: &[char]) -> JsonataError {
+        let mut good = 0;
+        for upto in 1..=self.parameters.len() {
+            match fit(&self.parameters[..upto], supplied, false) {
+                Some(counts) => good = counts.iter().sum(),
+                None => break,
+            }
+        }
+        let value = arguments.get(good).cloned().unwrap_or_default();
+        JsonataError::new(Code::T0410).value("value", &value).number("index", (good + 1) as f64)
+    }
+}
+
+impl Parameter {
+    fn new(types: String) -> Self {
+        Self { types, array: false, context: false, optional: false, repeated: false, subtype: None, function: false }
+    }
+
+    /// The argument as an array whose items are of the type that the signature names.
+    fn to_array(&self, argument: Value, index: usize) -> Result<Value, JsonataError> {
+        if argument.is_undefined() {
+            return Ok(argument);
+        }
+        if let Some(subtype) = &self.subtype {
+            let fits = match argument.items() {
+                Some(items) => {
+                    let wanted = subtype.chars().next();
+                    items.iter().all(|item| Some(symbol(&item)) == wanted)
+                }
+                None => subtype.len() == 1 && subtype.starts_with(symbol(&argument)),
+            };
+            if !fits {
+                let error = JsonataError::new(Code::T0412).value("value", &argument).number("index", index as f64);
+                return Err(error.text("type", plural(subtype)));
+            }
+        }
+        Ok(if argument.items().is_some() { argument } else { Value::array(vec![argument]) })
+    }
+}
+
+/// How many arguments each parameter takes, greedily; with `whole`, all arguments must be taken.
+fn fit(parameters: &[Parameter], supplied: &[char], whole: bool) -> Option<Vec<usize>> {
+    let Some((first, rest)) = parameters.split_first() else {
+        return (!whole || supplied.is_empty()).then(Vec::new);
+    };
+    let most = if first.repeated { supplied.len() } else { 1 };
+    let taken = supplied.iter().take(most).take_while(|symbol| first.types.contains(**symbol)).count();
+    let least = usize::from(!first.optional);
+    (least..=taken).rev().find_map(|count| {
+        let mut counts = fit(rest, &supplied[count..], whole)?;
+        counts.insert(0, count);
+        Some(counts)
+    })
+}
+
+/// The letter of a value's type.
+fn symbol(value: &Value) -> char {
+    match value {
+        Value::Undefined | Value::Tuples(_) => 'm',
+        Value::Function(_) => 'f',
+        Value::NotFinite(_) => 'n',
+        Value::Array(_) => 'a',
+        Value::Object(_) => 'o',
+        Value::Document(document) => match document.view() {
+            View::Null => 'l',
+            View::Bool(_) => 'b',
+            View::Number(_) => 'n',
+            View::String(_) => 's',
+            View::Array(_) => 'a',
+            View::Object(_) => 'o',
+        },
+    }
+}
+
+/// A type's name as T0412 uses it.
+fn plural(subtype: &str) -> &'static str {
+    match subtype {
+        "a" => "arrays",
+        "b" => "booleans",
+        "f" => "functions",
+        "n" => "numbers",
+        "o" => "objects",
+        "s" => "strings",
+        _ => "undefined",
+    }
+}
+
+/// The position of the bracket that closes the one at `open`, or the end.
+fn closing(symbols: &[char], open: usize, opening: char, closing: char) -> usize {
+    let mut depth = 1;
+    for (at, &symbol) in symbols.iter().enumerate().skip(open + 1) {
+        if symbol == closing {
+            depth -= 1;
+            if depth == 0 {
+                return at;
+            }
+        } else if symbol == opening {
+            depth += 1;
+        }
+    }
+    symbols.len()
+}
