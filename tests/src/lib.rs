@@ -2,6 +2,7 @@
 //! that lies beside a checkout.
 #![forbid(unsafe_code)]
 
+pub mod conformance;
 pub mod http;
 pub mod markdown;
 pub mod program;
