@@ -9,13 +9,13 @@ mod kept;
 mod log;
 mod render;
 
-pub(crate) use kept::{Histories, HistoryPage, HistoryRequest};
+pub(crate) use kept::{Histories, HistoryRequest};
 pub use log::{LogSink, Logs};
 
 use crate::Service;
 use crate::executions::document_bytes;
 use fleetstep_catalog::{InvalidToken, Resource, StateMachine, decode_token, encode_token};
-use fleetstep_document::Document;
+use fleetstep_document::{Document, Text};
 use fleetstep_engine::{Failure, Happening, History, HistoryEvent, HistoryLevel, HistorySink, Identity};
 use std::sync::Arc;
 
@@ -134,7 +134,10 @@ fn event_bytes(event: &HistoryEvent) -> usize {
             | Happening::StateEntered { input: data, .. }
             | Happening::TaskScheduled { input: data, .. }
             | Happening::TaskSucceeded { output: data, .. } => document_bytes(data),
-            Happening::StateExited { output, .. } => document_bytes(output),
+            Happening::StateExited { output, assigned, .. } => {
+                let variable = |(name, value): &(Text, Document)| name.len() + document_bytes(value);
+                document_bytes(output) + assigned.iter().map(variable).sum::<usize>()
+            }
             Happening::ExecutionFailed(it)
             | Happening::ExecutionTimedOut(it)
             | Happening::ExecutionAborted(it)

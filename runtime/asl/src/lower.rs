@@ -129,7 +129,7 @@ impl Lowering {
         };
         let selector = if node.get("ItemSelector").is_some() { "ItemSelector" } else { "Parameters" };
         Ok(Map {
-            items: Expr::path(node.text_of("ItemsPath").unwrap_or("$"), "ItemsPath", &mut VariableNames::default())?,
+            items: Some(Expr::path(node.text_of("ItemsPath").unwrap_or("$"), "ItemsPath", &mut VariableNames::default())?),
             item_selector: template(node, selector)?,
             processor: self.branch(processor)?,
             max_concurrency: value_or_path(node, "MaxConcurrency", "MaxConcurrencyPath")?,

@@ -94,16 +94,16 @@ impl Subject {
                 "stateEnteredEventDetails",
                 details.input(input).with("name", name.clone()),
             ),
-            Happening::StateExited { kind, name, output } => told(
+            Happening::StateExited { kind, name, output, assigned } => told(
                 format!("{}StateExited", kind.as_str()),
                 "stateExitedEventDetails",
-                details.with("name", name.clone()).output(output),
+                details.assigned(assigned).with("name", name.clone()).output(output),
             ),
             Happening::StateAborted { kind } => bare(format!("{}StateAborted", kind.as_str()), details),
-            Happening::EvaluationFailed { state, failure } => told(
+            Happening::EvaluationFailed { state, location, failure } => told(
                 "EvaluationFailed",
                 "evaluationFailedEventDetails",
-                details.failure(failure).with("state", state.clone()),
+                details.failure(failure).location(location.as_ref()).with("state", state.clone()),
             ),
             Happening::ParallelStateStarted => bare("ParallelStateStarted", details),
             Happening::ParallelStateSucceeded => bare("ParallelStateSucceeded", details),
@@ -246,6 +246,27 @@ impl Details {
             self.body.push(name, ObjectBuilder::with_capacity(1).with("truncated", false).build());
         }
         self
+    }
+
+    /// Variables by name. Their values are text where all documents are.
+    fn assigned(mut self, assigned: &[(Text, Document)]) -> Self {
+        if !self.form.data || assigned.is_empty() {
+            return self;
+        }
+        let mut variables = ObjectBuilder::with_capacity(assigned.len());
+        for (name, value) in assigned {
+            variables.push(name.clone(), self.form.document(value));
+        }
+        self.body.push("assignedVariables", variables.build());
+        self.data_details("assignedVariablesDetails")
+    }
+
+    /// The field of an expression.
+    fn location(self, location: Option<&Text>) -> Self {
+        match location {
+            Some(location) => self.with("location", location.clone()),
+            None => self,
+        }
     }
 
     fn failure(mut self, failure: &Failure) -> Self {
