@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
             if self.with_scope(id, Sight::of(&input), |scope| rule.condition.test(scope))? {
                 let exit = Exit {
                     assign: &rule.assign,
-                    output: rule.output.as_ref().or(state.output.as_ref()),
+                    output: rule.output.as_ref(),
                     next: Next::State(rule.next),
                     ..Exit::of(state, false)
                 };

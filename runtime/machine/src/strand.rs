@@ -29,11 +29,15 @@ pub(crate) struct Strand {
     pub(crate) entered_us: u32,
     /// Number of the event that entered the state.
     pub(crate) entered_event: u64,
+    /// Number of the event that this strand came from into the state.
+    pub(crate) before_event: u64,
     /// Number of this strand's latest event.
     pub(crate) last_event: u64,
     /// The retries of this state; `None` until the first.
     pub(crate) attempts: Option<Box<Attempts>>,
     pub(crate) variables: Variables,
+    /// Bytes of JSON of the variables that this strand assigned itself.
+    pub(crate) variables_bytes: u32,
 }
 
 /// What a strand waits for.
@@ -99,9 +103,11 @@ impl Strand {
             input,
             entered_us: 0,
             entered_event: 0,
+            before_event: 0,
             last_event: 0,
             attempts: None,
             variables: None,
+            variables_bytes: 0,
         }
     }
 
