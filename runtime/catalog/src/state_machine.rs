@@ -206,6 +206,8 @@ impl StateMachine {
             role_arn: self.role_arn.clone(),
             state_machine_arn: self.arn.as_text().clone(),
             state_machine_name: self.name.clone(),
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
         })
     }
 
