@@ -169,12 +169,13 @@ impl Parts {
     fn describe(&self) -> Document {
         let identity = &self.identity;
         let outcome = self.finished.as_ref().map(|finished| &finished.outcome);
-        let mut body = ObjectBuilder::with_capacity(10)
+        let mut body = ObjectBuilder::with_capacity(12)
             .with("executionArn", identity.execution_arn.clone())
-            .with("stateMachineArn", identity.state_machine_arn.clone())
-            .with("name", identity.execution_name.clone())
-            .with("status", outcome.map_or("RUNNING", status))
-            .with("startDate", iso_date(self.started));
+            .with("stateMachineArn", identity.state_machine_arn.clone());
+        push_qualified(&mut body, identity);
+        body.push("name", identity.execution_name.clone());
+        body.push("status", outcome.map_or("RUNNING", status));
+        body.push("startDate", iso_date(self.started));
         if let Some(finished) = &self.finished {
             body.push("stopDate", iso_date(finished.stopped));
         }
@@ -189,6 +190,19 @@ impl Parts {
             body.push("output", output.clone());
         }
         body.build()
+    }
+}
+
+/// Adds the version that an execution runs and the alias that it was started by, where it was.
+pub(crate) fn push_qualified(body: &mut ObjectBuilder, identity: &Identity) {
+    let arns = [
+        ("stateMachineVersionArn", &identity.state_machine_version_arn),
+        ("stateMachineAliasArn", &identity.state_machine_alias_arn),
+    ];
+    for (name, arn) in arns {
+        if let Some(arn) = arn {
+            body.push(name, arn.clone());
+        }
     }
 }
 
