@@ -132,6 +132,8 @@ impl Inner {
     ) -> Result<Created, StateMachineError> {
         let there = self.published(arn)?;
         let mut machine = StateMachine::clone(&there.machine);
+        // A role may be another under the same name: who names it alone means to change it.
+        let renewed = definition.is_none() && request.role_arn.is_some();
         let mut warnings = Vec::new();
         if let Some(definition) = definition {
             machine.definition = definition.text.clone();
@@ -142,7 +144,7 @@ impl Inner {
         machine.logging = request.logging.unwrap_or(machine.logging);
         machine.tracing = request.tracing.unwrap_or(machine.tracing);
         let mut published = Published::clone(&there);
-        if !machine.is_the_same_as(&there.machine) {
+        if renewed || !machine.is_the_same_as(&there.machine) {
             machine.updated = clock::now();
             machine.revision_id = Some(uuid());
             published.machine = Arc::new(machine);
