@@ -5,6 +5,7 @@
 
 mod aliases;
 mod configuration;
+mod extensions;
 mod input;
 mod machines;
 mod members;
@@ -54,6 +55,11 @@ async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Re
         Operation::StartSyncExecution => return start::start_sync(service, &request).await,
         Operation::StartExecution => return start::start(service, &request),
         _ => {}
+    }
+    if service.has_aws_extensions()
+        && let Some(answer) = extensions::answer(service, operation, &request)
+    {
+        return answer.map(|body| reply::aws(&body, StatusCode::OK));
     }
     let answer = match operation {
         Operation::CreateStateMachine => machines::create(service, &request).await,

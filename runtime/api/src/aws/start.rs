@@ -56,7 +56,7 @@ impl<'a> Request<'a> {
             let message = format!("Invalid State Machine Execution Input: 'the input exceeds {INPUT_BYTES_MAX} bytes'");
             return Err(Fault::new(Kind::InvalidExecutionInput, message));
         }
-        let launch = Launch::new(&target, name.map(Text::as_str), document, input_bytes)?;
+        let launch = Launch::new(service, &target, name.map(Text::as_str), document, input_bytes)?;
         Ok(Self { launch, input, trace_header, metadata_only: included == Some("METADATA_ONLY") })
     }
 }
@@ -67,12 +67,11 @@ pub(super) async fn start_sync(service: &Service, request: &Document) -> Result<
     let finished = request.launch.run(service).await?;
     let (body, output_bytes) = write_answer(&request, &finished);
     let body = Bytes::from(body);
-    // The answer does not say which version ran: an execution of one is remembered by its parts.
-    if request.metadata_only || request.launch.identity.state_machine_version_arn.is_some() {
+    if request.metadata_only {
         request.launch.keep(service, finished, output_bytes);
     } else {
-        let record = Record::Answered(body.clone());
-        service.executions().keep(&request.launch.identity.execution_arn, record, body.len());
+        let record = Record::answered(request.launch.identity, &finished, body.clone());
+        service.executions().keep(record, body.len());
     }
     Ok(reply::aws_bytes(body, StatusCode::OK))
 }

@@ -17,9 +17,11 @@ mod parser;
 mod picture;
 mod process;
 mod program;
+mod references;
 mod regex;
 mod signature;
 mod stack;
+mod top_level;
 mod value;
 
 pub use budget::{Ambient, Budget};
