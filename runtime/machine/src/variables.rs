@@ -1,7 +1,7 @@
 //! Workflow variables: what an `Assign` sets, and how much may be kept.
 //!
 //! Each strand has the variables that its owner had when it was forked off, shared until it assigns one, and its own,
-//! which end with it. That a branch assigns no variable of the states around it, the compiler of definitions sees to.
+//! which end with it.
 
 use crate::recover::Fault;
 use crate::run::{Run, Sight};
@@ -48,7 +48,7 @@ impl Run<'_> {
             assigned.push(Assigned { variable: one.variable, value, bytes });
         }
         let together: usize = assigned.iter().map(|one| one.bytes).sum();
-        let kept = self.execution.variables_bytes.saturating_sub(self.replaced_bytes(id, &assigned));
+        let kept = self.execution.variables_bytes - self.replaced_bytes(id, &assigned);
         if together > ASSIGN_BYTES_MAX || kept + together > VARIABLES_BYTES_MAX {
             return Err(self.variables_over_limit(id));
         }
@@ -71,14 +71,16 @@ impl Run<'_> {
             variables[one.variable.index()] = Some(one.value);
         }
         // No more than the limit of all variables, which fits.
-        strand.variables_bytes = strand.variables_bytes.saturating_sub(replaced as u32) + together as u32;
-        self.execution.variables_bytes = self.execution.variables_bytes.saturating_sub(replaced) + together;
+        strand.variables_bytes = strand.variables_bytes - replaced as u32 + together as u32;
+        self.execution.variables_bytes = self.execution.variables_bytes - replaced + together;
     }
 
     /// Bytes of what the strand has in the slots that are about to be set.
     fn replaced_bytes(&self, id: StrandId, assigned: &[Assigned]) -> usize {
-        let Some(variables) = &self.execution.strand(id).variables else { return 0 };
+        let strand = self.execution.strand(id);
+        let Some(variables) = &strand.variables else { return 0 };
         let old = |one: &Assigned| variables[one.variable.index()].as_ref().map_or(0, Document::json_len);
-        assigned.iter().map(old).sum()
+        // What it did not set itself stays with its owner.
+        assigned.iter().map(old).sum::<usize>().min(strand.variables_bytes as usize)
     }
 }
