@@ -17,6 +17,7 @@ mod parser;
 mod picture;
 mod process;
 mod program;
+mod quick;
 mod regex;
 mod signature;
 mod stack;
@@ -26,4 +27,6 @@ pub use budget::{Ambient, Budget};
 pub use error::{Code, JsonataError};
 pub(crate) use eval::Evaluator;
 pub use program::{Answer, Jsonata};
+#[allow(unused_imports, reason = "the expressions of a workflow are about to use it")]
+pub(crate) use quick::Quick;
 use value::{Items, ObjectValue, Value};

@@ -3,7 +3,8 @@
 use super::ast::Node;
 use super::eval::Evaluator;
 use super::stack::Stack;
-use super::{Budget, JsonataError, Value, parser, process};
+use super::{Budget, JsonataError, Quick, Value, parser, process};
+use crate::VariableNames;
 use fleetstep_document::{Document, Text};
 use std::fmt;
 
@@ -39,6 +40,12 @@ impl Jsonata {
     pub fn compile(source: &str) -> Result<Self, JsonataError> {
         let stack = Stack::here();
         Ok(Self { root: process::process(parser::parse(source, stack)?, stack)? })
+    }
+
+    /// The compiled form for the states of a workflow, where there is one: see [`Quick::compile`].
+    #[allow(dead_code, reason = "the expressions of a workflow are about to use it")]
+    pub(crate) fn quick(&self, names: &mut VariableNames) -> Option<Quick> {
+        Quick::compile(&self.root, names)
     }
 
     /// Evaluates the expression. `input` is what `$` stands for, `None` for nothing; `bindings` are variables, their
