@@ -11,6 +11,9 @@ use std::fmt;
 /// An expression, compiled once and evaluated many times; threads may share it.
 pub struct Jsonata {
     root: Node,
+    /// The compiled form, where there is one, and the variables that may come in.
+    quick: Option<Quick>,
+    names: VariableNames,
 }
 
 /// What an expression came to.
@@ -39,7 +42,16 @@ impl Jsonata {
     /// Compiles an expression. The errors have codes that begin with `S`.
     pub fn compile(source: &str) -> Result<Self, JsonataError> {
         let stack = Stack::here();
-        Ok(Self { root: process::process(parser::parse(source, stack)?, stack)? })
+        let root = process::process(parser::parse(source, stack)?, stack)?;
+        let mut names = VariableNames::default();
+        let quick = Quick::compile_plain(&root, &mut names);
+        Ok(Self { root, quick, names })
+    }
+
+    /// Whether the expression has the compiled form.
+    #[must_use]
+    pub fn is_quick(&self) -> bool {
+        self.quick.is_some()
     }
 
     /// The compiled form for the states of a workflow, where there is one: see [`Quick::compile`].
@@ -54,6 +66,24 @@ impl Jsonata {
         &self,
         input: Option<&Document>,
         bindings: impl IntoIterator<Item = (Text, Document)>,
+        budget: &mut Budget<'_>,
+    ) -> Result<Answer, JsonataError> {
+        let bindings: Vec<(Text, Document)> = bindings.into_iter().collect();
+        // A variable may take the name of a function; the compiled form knows them apart by name.
+        let quick = self.quick.as_ref().filter(|quick| !bindings.iter().any(|(name, _)| quick.calls(name)));
+        if let Some(quick) = quick {
+            let value = |name: &Text| bindings.iter().rev().find(|(known, _)| known == name);
+            let variables: Vec<_> = self.names.names().iter().map(|name| Some(value(name)?.1.clone())).collect();
+            return Ok(quick.evaluate_plain(input, &variables, budget)?.map_or(Answer::Nothing, Answer::Document));
+        }
+        self.evaluate_generally(input, bindings, budget)
+    }
+
+    /// Evaluates with the general engine, whether or not there is a compiled form.
+    pub(in crate::jsonata) fn evaluate_generally(
+        &self,
+        input: Option<&Document>,
+        bindings: Vec<(Text, Document)>,
         budget: &mut Budget<'_>,
     ) -> Result<Answer, JsonataError> {
         let input = input.cloned().map_or(Value::Undefined, Value::Document);

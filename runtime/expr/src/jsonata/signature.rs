@@ -103,6 +103,22 @@ impl Signature {
         Ok(validated)
     }
 
+    /// Does what [`Self::validate`] does where each argument fits the parameter at its place, which is nearly always;
+    /// `false`, and nothing done, where that is not so or the context has to fill in.
+    pub(crate) fn accept(&self, arguments: &mut [Value]) -> Result<bool, JsonataError> {
+        let Some((given, missing)) = self.parameters.split_at_checked(arguments.len()) else { return Ok(false) };
+        let plain = given.iter().zip(&*arguments).all(|(parameter, argument)| parameter.types.contains(symbol(argument)));
+        if !plain || self.parameters.iter().any(|one| one.repeated) || missing.iter().any(|one| !one.optional || one.context) {
+            return Ok(false);
+        }
+        for (at, (parameter, argument)) in given.iter().zip(arguments).enumerate() {
+            if parameter.array {
+                *argument = parameter.to_array(std::mem::take(argument), at + 1)?;
+            }
+        }
+        Ok(true)
+    }
+
     /// The error that says which argument is the first that does not fit.
     fn mismatch(&self, arguments: &[Value], supplied: &[char]) -> JsonataError {
         let mut good = 0;

@@ -426,10 +426,7 @@ impl Value {
             _ => {}
         }
         if let (Self::Document(a), Self::Document(b)) = (self, other) {
-            return match (a.view(), b.view()) {
-                (View::Number(a), View::Number(b)) => a.as_f64() == b.as_f64(),
-                _ => a == b,
-            };
+            return documents_equal(a, b);
         }
         if let (Some(a), Some(b)) = (self.items(), other.items()) {
             return a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.deep_equal(&b));
@@ -443,6 +440,14 @@ impl Value {
             (Self::Function(a), Self::Function(b)) => Rc::ptr_eq(a, b),
             _ => false,
         }
+    }
+}
+
+/// Deep equality of documents: numbers as the doubles that they are.
+pub(crate) fn documents_equal(a: &Document, b: &Document) -> bool {
+    match (a.view(), b.view()) {
+        (View::Number(a), View::Number(b)) => a.as_f64() == b.as_f64(),
+        _ => a == b,
     }
 }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 impl Evaluator<'_, '_> {
     /// Calls a function value with exactly these arguments. The error of a value that is no function is T1006.
     pub(in crate::jsonata) fn call(&mut self, function: &Value, arguments: Vec<Value>) -> Outcome {
-        let env = self.environment.clone();
+        let env = self.environment.clone().unwrap_or_default();
         self.apply(function, arguments, &Value::NULL, &env)
     }
 
@@ -84,7 +84,7 @@ impl Evaluator<'_, '_> {
         match function.as_ref() {
             Function::Native(native) => {
                 let values = functions::signature(native).validate(arguments, input)?;
-                let outer = std::mem::replace(&mut self.environment, env.clone());
+                let outer = self.environment.replace(env.clone());
                 let result = (native.call)(self, &Arguments { values: &values, context: input });
                 self.environment = outer;
                 result

@@ -12,8 +12,10 @@ pub(super) use array::merge_sort;
 pub(super) use matching::call_regex;
 
 use super::signature::Signature;
-use super::{Evaluator, JsonataError, Value};
+use super::eval::Function;
+use super::{Code, Evaluator, JsonataError, Value};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 /// A function of the library.
@@ -86,6 +88,14 @@ pub(crate) fn lookup(name: &str) -> Option<&'static Native> {
 /// The signature of a function of the library.
 pub(super) fn signature(native: &Native) -> &'static Signature {
     &LIBRARY[native.name].1
+}
+
+/// The error of a first argument that a function which takes a function next refuses.
+pub(super) fn argument_error(name: &str, argument: Value) -> JsonataError {
+    let (native, signature) = &LIBRARY[name];
+    let function = Value::Function(Rc::new(Function::Native(native)));
+    let refused = signature.validate(vec![argument, function], &Value::NULL);
+    refused.err().unwrap_or_else(|| JsonataError::new(Code::T0410))
 }
 
 #[cfg(test)]

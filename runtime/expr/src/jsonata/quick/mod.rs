@@ -1,37 +1,144 @@
-//! The compiled form of what workflows use all day.
+//! The compiled form of what workflows use all day: paths, operators, constructors, blocks with variables, the functions
+//! of the library, and the functions that take a lambda as loops.
 //!
-//! A whole expression is compiled to it or none of it: [`Quick::compile`] says no to whatever is rare, and the general
-//! engine takes the expression then. Results, errors and their texts are those of the general engine.
-#![allow(dead_code, reason = "the expressions of a workflow are about to use it")]
+//! A whole expression is compiled to it or none of it: [`Quick::compile`] says no to whatever is rare (`%`, `@`, `#`, `^`,
+//! `*`, transforms, regular expressions, function values), and the general engine takes the expression then. Results,
+//! errors and their texts are those of the general engine, from which this form has its casts, operators and functions;
+//! a test runs both over every expression at hand.
+//!
+//! Variables are slots, and what comes from the scope is borrowed. Nothing can recurse, so that the depth of an
+//! evaluation is that of its operations, which is bounded when they are compiled; loops spend of the budget.
+
+mod compile;
+mod document;
+mod loops;
+mod op;
+mod path;
+mod run;
+#[cfg(test)]
+mod tests;
+mod val;
 
 use super::ast::Node;
-use super::{Budget, JsonataError};
+use super::value::Array;
+use super::{Budget, Evaluator, JsonataError, Value};
 use crate::{Scope, VariableNames};
+use compile::Compiler;
 use fleetstep_document::Document;
+use op::{Head, Op, Start};
+use run::Run;
+use std::cell::OnceCell;
+use std::fmt;
+use std::rc::Rc;
+use val::Val;
 
 /// An expression in its compiled form.
-#[derive(Debug)]
-pub(crate) struct Quick;
+pub(crate) struct Quick {
+    root: Op,
+    /// How many variables of its own it has.
+    slots: u32,
+    /// The functions of the library that it calls.
+    natives: Box<[&'static str]>,
+}
+
+/// What an evaluation can see.
+#[derive(Clone, Copy)]
+struct Roots<'e> {
+    /// `$$`, and `$` at the outermost place.
+    dollar: Option<&'e Document>,
+    /// `$states`
+    states: Option<&'e Scope<'e>>,
+    variables: &'e [Option<Document>],
+}
 
 impl Quick {
     /// Compiles an expression of a workflow, in which `$states` is the state's own; workflow variables get their
     /// slots from `names`. Nothing when the general engine is to take it.
-    pub(in crate::jsonata) fn compile(_root: &Node, _names: &mut VariableNames) -> Option<Self> {
-        None
+    pub(in crate::jsonata) fn compile(root: &Node, names: &mut VariableNames) -> Option<Self> {
+        Self::from_tree(root, names, true)
     }
 
-    /// The value where nothing has to be made for it: a path that leads to a place, a constant.
+    /// Compiles an expression of no workflow, in which `$states` is a variable like any other.
+    pub(in crate::jsonata) fn compile_plain(root: &Node, names: &mut VariableNames) -> Option<Self> {
+        Self::from_tree(root, names, false)
+    }
+
+    fn from_tree(root: &Node, names: &mut VariableNames, workflow: bool) -> Option<Self> {
+        let mut compiler = Compiler::new(names, workflow);
+        let root = compiler.node(root)?;
+        Some(Self { root, slots: compiler.slots, natives: compiler.natives.into() })
+    }
+
+    /// Whether the expression calls the function of the library of this name.
+    pub(in crate::jsonata) fn calls(&self, name: &str) -> bool {
+        self.natives.contains(&name)
+    }
+
+    /// The value where nothing has to be made for it: a path that leads to a place, a constant. It stands beside
+    /// [`Self::evaluate`] since it is what nearly every field of a state asks for.
     #[inline]
-    pub(crate) fn at_hand<'s>(&'s self, _scope: &Scope<'s>) -> Option<&'s Document> {
-        None
+    pub(crate) fn at_hand<'s>(&'s self, scope: &Scope<'s>) -> Option<&'s Document> {
+        let (start, keys) = match &self.root {
+            Op::Constant(document) => return Some(document),
+            Op::Path(path) if path.rest.is_empty() && path.group.is_none() && !path.keep_singleton => {
+                let Head::Start(start) = path.head else { return None };
+                (start, &path.keys[..])
+            }
+            Op::Start(start) => (*start, &[][..]),
+            _ => return None,
+        };
+        let mut found = match start {
+            Start::Input => scope.input,
+            Start::Result => scope.result?,
+            Start::ErrorOutput => scope.error_output?,
+            Start::Variable(slot) => scope.variables.get(slot as usize)?.as_ref()?,
+            _ => return None,
+        };
+        for key in keys {
+            found = found.get(key)?;
+        }
+        Some(found)
     }
 
-    /// The value; `None` for JSONata's undefined.
+    /// The value; `None` for JSONata's undefined. Outside of a workflow's own data there is no `$`.
     pub(crate) fn evaluate(
         &self,
-        _scope: &Scope<'_>,
-        _budget: &mut Budget<'_>,
+        scope: &Scope<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<Document>, JsonataError> {
-        Ok(None)
+        self.run(Roots { dollar: None, states: Some(scope), variables: scope.variables }, budget)
+    }
+
+    /// The value for an expression of no workflow.
+    pub(in crate::jsonata) fn evaluate_plain(
+        &self,
+        input: Option<&Document>,
+        variables: &[Option<Document>],
+        budget: &mut Budget<'_>,
+    ) -> Result<Option<Document>, JsonataError> {
+        self.run(Roots { dollar: input, states: None, variables }, budget)
+    }
+
+    fn run(&self, roots: Roots<'_>, budget: &mut Budget<'_>) -> Result<Option<Document>, JsonataError> {
+        let context = OnceCell::new();
+        let locals = vec![Val::NOTHING; self.slots as usize];
+        let mut run = Run { evaluator: Evaluator::new(budget), roots, context: &context, locals, unwritable: None };
+        let at = match roots.dollar {
+            // An array is the one context value, rather than a sequence of them.
+            Some(input) if input.as_array().is_some() => {
+                let mut wrapper = Array::sequence(vec![Value::Document(input.clone())]);
+                wrapper.outer_wrapper = true;
+                Val::Own(Value::Array(Rc::new(wrapper)))
+            }
+            input => Val::of(input),
+        };
+        let value = run.document(&self.root, &at)?;
+        run.unwritable.map_or(Ok(value), Err)
+    }
+}
+
+impl fmt::Debug for Quick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Quick").finish_non_exhaustive()
     }
 }
