@@ -9,6 +9,7 @@
 mod ast;
 mod budget;
 mod cast;
+mod dialect;
 mod error;
 mod eval;
 mod functions;
@@ -23,7 +24,10 @@ mod stack;
 mod value;
 
 pub use budget::{Ambient, Budget};
+pub use dialect::Dialect;
+pub(crate) use dialect::{Arguments, Native};
 pub use error::{Code, JsonataError};
 pub(crate) use eval::Evaluator;
 pub use program::{Answer, Jsonata};
-use value::{Items, ObjectValue, Value};
+pub(crate) use value::Value;
+use value::{Items, ObjectValue};

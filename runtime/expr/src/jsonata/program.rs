@@ -3,13 +3,14 @@
 use super::ast::Node;
 use super::eval::Evaluator;
 use super::stack::Stack;
-use super::{Budget, JsonataError, Value, parser, process};
+use super::{Budget, Dialect, JsonataError, Value, parser, process};
 use fleetstep_document::{Document, Text};
 use std::fmt;
 
 /// An expression, compiled once and evaluated many times; threads may share it.
 pub struct Jsonata {
     root: Node,
+    dialect: &'static Dialect,
 }
 
 /// What an expression came to.
@@ -37,8 +38,13 @@ impl Answer {
 impl Jsonata {
     /// Compiles an expression. The errors have codes that begin with `S`.
     pub fn compile(source: &str) -> Result<Self, JsonataError> {
+        Self::compile_with(source, Dialect::standard())
+    }
+
+    /// Compiles an expression that finds the functions of `dialect`.
+    pub fn compile_with(source: &str, dialect: &'static Dialect) -> Result<Self, JsonataError> {
         let stack = Stack::here();
-        Ok(Self { root: process::process(parser::parse(source, stack)?, stack)? })
+        Ok(Self { root: process::process(parser::parse(source, stack)?, stack)?, dialect })
     }
 
     /// Evaluates the expression. `input` is what `$` stands for, `None` for nothing; `bindings` are variables, their
@@ -51,7 +57,7 @@ impl Jsonata {
     ) -> Result<Answer, JsonataError> {
         let input = input.cloned().map_or(Value::Undefined, Value::Document);
         let bindings = bindings.into_iter().map(|(name, value)| (name, Value::Document(value))).collect();
-        let mut evaluator = Evaluator::new(budget);
+        let mut evaluator = Evaluator::new(budget, self.dialect);
         let value = evaluator.run(&self.root, input, bindings)?;
         Ok(match value {
             Value::Function(_) => Answer::Function,

@@ -14,7 +14,7 @@ use std::rc::Rc;
 /// [`Array`] or an [`ObjectValue`], since only these can hold functions; read both forms through [`Value::items`] and
 /// [`Value::fields`].
 #[derive(Clone, Default)]
-pub(in crate::jsonata) enum Value {
+pub(crate) enum Value {
     /// Nothing.
     #[default]
     Undefined,
@@ -312,7 +312,7 @@ impl Value {
     }
 
     /// The function, if it is one.
-    pub(in crate::jsonata) fn as_function(&self) -> Option<&Rc<Function>> {
+    pub(crate) fn as_function(&self) -> Option<&Rc<Function>> {
         match self {
             Self::Function(function) => Some(function),
             _ => None,
