@@ -18,6 +18,7 @@ mod parser;
 mod picture;
 mod process;
 mod program;
+mod references;
 mod regex;
 mod signature;
 mod stack;
