@@ -50,7 +50,7 @@ impl Jsonata {
 
     /// What the expression reads of its surroundings.
     pub(crate) fn references(&self) -> References {
-        references(&self.root)
+        references(&self.root, self.dialect)
     }
 
     /// Evaluates the expression. `input` is what `$` stands for, `None` for nothing; `bindings` are variables, their
