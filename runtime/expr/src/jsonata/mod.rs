@@ -24,7 +24,7 @@ mod signature;
 mod stack;
 mod value;
 
-pub use budget::{Ambient, Budget};
+pub use budget::{Ambient, Budget, DEPTH_MAX, MADE_BYTES_MAX, STEPS_MAX};
 pub use dialect::Dialect;
 pub(crate) use dialect::{Arguments, Native};
 pub use error::{Code, JsonataError};

@@ -1,7 +1,7 @@
 //! What an expression reads that it does not make itself: workflow variables and parts of `$states`.
 
-use super::ast::{Group, Kind, Node, Stage};
 use super::Dialect;
+use super::ast::{Group, Kind, Node, Stage};
 use fleetstep_document::Text;
 
 /// The variable that holds what a state can see.

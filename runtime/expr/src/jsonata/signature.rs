@@ -73,6 +73,11 @@ impl Signature {
         Ok(Self { parameters })
     }
 
+    /// Whether a check looks at the items of arrays.
+    pub(crate) fn looks_into_arrays(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter.subtype.is_some())
+    }
+
     /// Checks the arguments, fills in the context and wraps single values into arrays.
     pub(crate) fn validate(&self, arguments: Vec<Value>, context: &Value) -> Result<Vec<Value>, JsonataError> {
         let supplied: Vec<char> = arguments.iter().map(symbol).collect();

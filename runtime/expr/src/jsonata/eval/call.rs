@@ -3,7 +3,8 @@
 use super::{Env, Evaluator, Frame, Function, LambdaValue, Outcome};
 use crate::jsonata::ast::{Call, Kind, Node};
 use crate::jsonata::functions;
-use crate::jsonata::{Arguments, Code, JsonataError, Value};
+use crate::jsonata::signature::Signature;
+use crate::jsonata::{Arguments, Code, Items, JsonataError, Value};
 use std::rc::Rc;
 
 impl Evaluator<'_, '_> {
@@ -83,7 +84,7 @@ impl Evaluator<'_, '_> {
         let Some(function) = function.as_function() else { return Err(JsonataError::new(Code::T1006)) };
         match function.as_ref() {
             Function::Native(known) => {
-                let values = known.signature.validate(arguments, input)?;
+                let values = self.validate(&known.signature, arguments, input)?;
                 let outer = std::mem::replace(&mut self.environment, env.clone());
                 let result = (known.native.call)(self, &Arguments { values: &values, context: input });
                 self.environment = outer;
@@ -117,9 +118,26 @@ impl Evaluator<'_, '_> {
         }
     }
 
+    /// Checks arguments; those that are long take as long as their length says to check and to work through.
+    fn validate(
+        &mut self,
+        signature: &Signature,
+        arguments: Vec<Value>,
+        input: &Value,
+    ) -> Result<Vec<Value>, JsonataError> {
+        for argument in &arguments {
+            if let Some(text) = argument.as_str() {
+                self.budget.read(text.len())?;
+            } else if signature.looks_into_arrays() {
+                self.budget.look_at(argument.items().map_or(0, Items::len))?;
+            }
+        }
+        signature.validate(arguments, input)
+    }
+
     fn apply_lambda(&mut self, lambda: &LambdaValue, arguments: Vec<Value>, input: &Value) -> Outcome {
         let arguments = match &lambda.lambda.signature {
-            Some(signature) if lambda.open.is_none() => signature.validate(arguments, input)?,
+            Some(signature) if lambda.open.is_none() => self.validate(signature, arguments, input)?,
             _ => arguments,
         };
         let frame = Frame::inside(&lambda.env);

@@ -10,7 +10,6 @@ mod transform;
 
 use super::ast::{Kind, Lambda, Node, Transform};
 use super::budget::exceeded;
-use super::cast::truthy;
 use super::dialect::Known;
 use super::regex::Regex;
 use super::stack::Stack;
@@ -184,7 +183,18 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             result = self.group(group, result, env)?;
         }
         self.depth -= 1;
+        if node.keep_array {
+            self.pay_to_own(&result)?;
+        }
         collapse(result, node.keep_array).checked()
+    }
+
+    /// Takes it from the budget that the array is copied when it is changed, if it is shared.
+    fn pay_to_own(&mut self, value: &Value) -> Result<(), JsonataError> {
+        match value {
+            Value::Array(array) if Rc::strong_count(array) > 1 => self.budget.items(array.items().len()),
+            _ => Ok(()),
+        }
     }
 
     fn eval_kind(&mut self, node: &Node, input: &Value, env: &Env) -> Outcome {
@@ -220,7 +230,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             }
             Kind::Condition { condition, then, otherwise } => {
                 let condition = self.eval(condition, input, env)?;
-                match (truthy(&condition)?, otherwise) {
+                match (self.truthy(&condition)?, otherwise) {
                     (true, _) => self.eval(then, input, env),
                     (false, Some(otherwise)) => self.eval(otherwise, input, env),
                     (false, None) => Ok(Value::Undefined),
@@ -228,7 +238,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             }
             Kind::Default { left, right, coalesce } => {
                 let left = self.eval(left, input, env)?;
-                let taken = if *coalesce { !left.is_undefined() } else { truthy(&left)? };
+                let taken = if *coalesce { !left.is_undefined() } else { self.truthy(&left)? };
                 if taken { Ok(left) } else { self.eval(right, input, env) }
             }
             Kind::Block(expressions) => {
