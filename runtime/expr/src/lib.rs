@@ -14,6 +14,7 @@ mod intrinsic;
 pub mod jsonata;
 mod names;
 mod path;
+mod query;
 mod reference;
 mod scope;
 mod template;

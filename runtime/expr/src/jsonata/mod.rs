@@ -9,6 +9,7 @@
 mod ast;
 mod budget;
 mod cast;
+mod dialect;
 mod error;
 mod eval;
 mod functions;
@@ -18,15 +19,18 @@ mod picture;
 mod process;
 mod program;
 mod quick;
+mod references;
 mod regex;
 mod signature;
 mod stack;
 mod value;
 
-pub use budget::{Ambient, Budget};
+pub use budget::{Ambient, Budget, DEPTH_MAX, MADE_BYTES_MAX, STEPS_MAX};
+pub use dialect::Dialect;
+pub(crate) use dialect::{Arguments, Native};
 pub use error::{Code, JsonataError};
 pub(crate) use eval::Evaluator;
 pub use program::{Answer, Jsonata};
-#[allow(unused_imports, reason = "the expressions of a workflow are about to use it")]
 pub(crate) use quick::Quick;
-use value::{Items, ObjectValue, Value};
+pub(crate) use value::Value;
+use value::{Items, ObjectValue};

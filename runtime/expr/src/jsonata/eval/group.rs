@@ -62,6 +62,7 @@ impl Evaluator<'_, '_> {
             // So that an object of literals can be made where there is no input.
             items.push(Value::Undefined);
         }
+        self.budget.items(items.len() * (1 + group.pairs.len()))?;
         let mut groups = Groups::new();
         for item in items {
             for (pair, (key, _)) in group.pairs.iter().enumerate() {
@@ -83,6 +84,7 @@ impl Evaluator<'_, '_> {
     fn group_tuples(&mut self, group: &Group, tuples: &[Tuple], env: &Env) -> Outcome {
         let mut groups = Groups::new();
         for tuple in tuples {
+            self.budget.items(group.pairs.len() * (2 + 2 * tuple.names.len()))?;
             let frame = self.tuple_frame(tuple, env)?;
             for (pair, (key, _)) in group.pairs.iter().enumerate() {
                 let key = self.eval(key, &tuple.value, &frame)?;

@@ -5,7 +5,7 @@ use crate::jsonata::ast::{Node, Operator};
 use crate::jsonata::budget::ARRAY_ITEMS_MAX;
 use crate::jsonata::cast::{numeric, text, truthy};
 use crate::jsonata::value::Array;
-use crate::jsonata::{Code, JsonataError, Value};
+use crate::jsonata::{Code, Items, JsonataError, Value};
 use fleetstep_document::{Document, View};
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -21,8 +21,12 @@ impl Evaluator<'_, '_> {
     ) -> Outcome {
         let left = self.eval(left, input, env)?;
         match operator {
-            Operator::And => Ok(Value::from(truthy(&left)? && truthy(&self.eval(right, input, env)?)?)),
-            Operator::Or => Ok(Value::from(truthy(&left)? || truthy(&self.eval(right, input, env)?)?)),
+            Operator::And => Ok(Value::from(
+                self.truthy(&left)? && self.eval(right, input, env).and_then(|right| self.truthy(&right))?,
+            )),
+            Operator::Or => Ok(Value::from(
+                self.truthy(&left)? || self.eval(right, input, env).and_then(|right| self.truthy(&right))?,
+            )),
             _ => {
                 let right = self.eval(right, input, env)?;
                 self.operate(operator, left, right)
@@ -37,18 +41,20 @@ impl Evaluator<'_, '_> {
             }
             Operator::Equal | Operator::NotEqual => {
                 let comparable = !left.is_undefined() && !right.is_undefined();
-                Ok(Value::from(comparable && left.deep_equal(&right) == (operator == Operator::Equal)))
+                let equal = comparable && left.deep_equal(&right, self.budget)?;
+                Ok(Value::from(comparable && equal == (operator == Operator::Equal)))
             }
             Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
                 compare(operator, &left, &right)
             }
             Operator::Concat => {
-                let (left, right) = (text(&left, false)?, text(&right, false)?);
+                let (left, right) = (text(&left, false, self.budget)?, text(&right, false, self.budget)?);
                 self.budget.allocate(left.len() + right.len())?;
+                self.budget.read(left.len() + right.len())?;
                 Ok(Value::from([left.as_str(), right.as_str()].concat()))
             }
             Operator::Range => range(&left, &right),
-            _ => Ok(Value::from(includes(&left, &right))),
+            _ => Ok(Value::from(self.includes(&left, &right)?)),
         }
     }
 
@@ -78,6 +84,7 @@ impl Evaluator<'_, '_> {
             if let Value::Array(array) = &value {
                 return Ok(Value::Array(Rc::new(array.unmarked(node.cons_array))));
             }
+            self.budget.items(value.items().map_or(1, Items::len))?;
             return Ok(self.constructed(node, joined(value)));
         }
         let mut results = Vec::with_capacity(items.len());
@@ -86,12 +93,25 @@ impl Evaluator<'_, '_> {
             if item.is_array_constructor() {
                 results.push(value);
             } else {
-                let more = joined(value);
-                self.budget.allocate(more.len() * size_of::<Value>())?;
-                results.extend(more);
+                self.budget.items(value.items().map_or(1, Items::len))?;
+                results.extend(joined(value));
             }
         }
         Ok(self.constructed(node, results))
+    }
+
+    pub(in crate::jsonata) fn includes(&mut self, left: &Value, right: &Value) -> Result<bool, JsonataError> {
+        if left.is_undefined() || right.is_undefined() {
+            return Ok(false);
+        }
+        let Some(items) = right.items() else { return Ok(right.is_same(left)) };
+        self.budget.look_at(items.len())?;
+        Ok(items.iter().any(|item| item.is_same(left)))
+    }
+
+    /// Whether a value counts as true.
+    pub(in crate::jsonata) fn truthy(&mut self, value: &Value) -> Result<bool, JsonataError> {
+        truthy(value, self.budget)
     }
 
     fn constructed(&self, node: &Node, items: Vec<Value>) -> Value {
@@ -176,18 +196,6 @@ pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     match (left.as_str(), right.as_str()) {
         (Some(left), Some(right)) => Some(left.encode_utf16().cmp(right.encode_utf16())),
         _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
-    }
-}
-
-pub(in crate::jsonata) fn includes(left: &Value, right: &Value) -> bool {
-    if left.is_undefined() || right.is_undefined() {
-        return false;
-    }
-    // By identity, as jsonata-js: two arrays or objects are never the same one.
-    let same = |item: &Value| item.items().is_none() && item.fields().is_none() && item.deep_equal(left);
-    match right.items() {
-        Some(items) => items.iter().any(|item| same(&item)),
-        None => same(right),
     }
 }
 

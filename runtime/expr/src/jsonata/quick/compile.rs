@@ -5,8 +5,9 @@ use super::op::{
     Start, Statement, Step,
 };
 use crate::VariableNames;
+use crate::jsonata::Dialect;
 use crate::jsonata::ast::{self, Kind, Node, Operator, Stage};
-use crate::jsonata::functions;
+use crate::jsonata::dialect::Known;
 use fleetstep_document::Text;
 
 /// How deep operations may nest; what nests deeper is left to the general engine, which counts as it goes.
@@ -16,6 +17,7 @@ const DEPTH_MAX: usize = 100;
 pub(super) struct Compiler<'n> {
     /// The slots of the variables that come in.
     names: &'n mut VariableNames,
+    pub(super) dialect: &'static Dialect,
     /// `$states` is the state's own, rather than a variable.
     workflow: bool,
     /// The expression's own variables that can be seen, the innermost last.
@@ -29,8 +31,8 @@ pub(super) struct Compiler<'n> {
 }
 
 impl<'n> Compiler<'n> {
-    pub(super) fn new(names: &'n mut VariableNames, workflow: bool) -> Self {
-        Self { names, workflow, locals: Vec::new(), slots: 0, natives: Vec::new(), depth: 0, nodes: 0 }
+    pub(super) fn new(names: &'n mut VariableNames, dialect: &'static Dialect, workflow: bool) -> Self {
+        Self { names, dialect, workflow, locals: Vec::new(), slots: 0, natives: Vec::new(), depth: 0, nodes: 0 }
     }
 
     /// A node outside of the tail of a lambda.
@@ -124,7 +126,7 @@ impl<'n> Compiler<'n> {
             "" => Some(Start::Current),
             "$" => Some(Start::Whole),
             "states" if self.workflow => None,
-            name if functions::lookup(name).is_some() => None,
+            name if self.dialect.function(name).is_some() => None,
             name => Some(Start::Variable(self.names.slot(name))),
         }
     }
@@ -202,7 +204,7 @@ impl<'n> Compiler<'n> {
         let before = self.nodes;
         let op = self.node(node)?;
         let filters = self.stages(node)?;
-        Some(Step { op, filters, weight: 1 + self.nodes - before })
+        Some(Step { op, filters, weight: weight(self.nodes - before) })
     }
 
     fn stages(&mut self, node: &Node) -> Option<Box<[Filter]>> {
@@ -221,7 +223,7 @@ impl<'n> Compiler<'n> {
         }
         let before = self.nodes;
         let op = self.node(predicate)?;
-        Some(Filter::Test { op, weight: 1 + self.nodes - before })
+        Some(Filter::Test { op, weight: weight(self.nodes - before) })
     }
 
     /// The group of a node; the outer nothing when it is left to the general engine.
@@ -292,11 +294,11 @@ impl<'n> Compiler<'n> {
             return None;
         }
         // `$eval` sees the variables of its place.
-        let native = functions::lookup(name).filter(|native| native.name != "eval")?;
-        self.natives.push(native.name);
+        let known = self.dialect.function(name).filter(|known| known.native.name != "eval")?;
+        self.natives.push(known.native.name);
         let arguments: Vec<&Node> = applied.into_iter().chain(&call.arguments).collect();
         let place = Place { position: node.position, name: name.clone(), tail };
-        if let Some((_, kind)) = LOOPS.iter().find(|(looping, _)| *looping == native.name)
+        if let Some((_, kind)) = LOOPS.iter().find(|(looping, _)| *looping == known.native.name)
             && let [over, function, initial @ ..] = &arguments[..]
             && let Kind::Lambda(lambda) = &function.kind
         {
@@ -305,14 +307,15 @@ impl<'n> Compiler<'n> {
                 (LoopKind::Reduce, [initial]) => Some(*initial),
                 _ => return None,
             };
-            return if is_undecorated(function) { self.looping(*kind, over, lambda, initial, place) } else { None };
+            return if is_undecorated(function) { self.looping(known, *kind, over, lambda, initial, place) } else { None };
         }
         let arguments = arguments.into_iter().map(|argument| self.node(argument)).collect::<Option<_>>()?;
-        Some(Op::Call(Box::new(Call { native, signature: functions::signature(native), arguments, place })))
+        Some(Op::Call(Box::new(Call { known, arguments, place })))
     }
 
     fn looping(
         &mut self,
+        known: &'static Known,
         kind: LoopKind,
         over: &Node,
         lambda: &ast::Lambda,
@@ -331,9 +334,15 @@ impl<'n> Compiler<'n> {
         let parameters = lambda.parameters.iter().map(|name| self.bind(name)).collect::<Option<_>>()?;
         let body = self.place(&lambda.body, true)?;
         self.locals.truncate(outer);
-        let weight = 1 + self.nodes - before;
-        Some(Op::Loop(Box::new(Loop { kind, over, initial, parameters, body, place, weight })))
+        let weight = weight(self.nodes - before);
+        Some(Op::Loop(Box::new(Loop { known, kind, over, initial, parameters, body, place, weight })))
     }
+}
+
+/// What it costs of the budget to run so many operations: they are that much faster than the nodes of the tree, by
+/// which the budget is measured.
+fn weight(operations: u64) -> u64 {
+    1 + operations / 4
 }
 
 /// The name of a step that is nothing but a name.

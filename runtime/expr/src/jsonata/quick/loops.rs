@@ -3,7 +3,8 @@
 use super::op::{Loop, LoopKind};
 use super::run::{Outcome, Run};
 use super::val::{Gather, Source, Val};
-use crate::jsonata::{Code, JsonataError, ObjectValue, Value, functions};
+use crate::jsonata::eval::Function;
+use crate::jsonata::{Code, JsonataError, ObjectValue, Value};
 use fleetstep_document::Text;
 use std::rc::Rc;
 
@@ -44,7 +45,7 @@ impl<'e> Run<'e, '_, '_> {
                         if !result.is_nothing() {
                             made.push(result);
                         }
-                    } else if result.truthy()? {
+                    } else if self.truthy(&result)? {
                         made.push(item);
                     }
                 }
@@ -76,7 +77,8 @@ impl<'e> Run<'e, '_, '_> {
         let mut found = None;
         for number in 0..source.len() {
             let item = source.get(number);
-            let matches = self.body(looping, [&item, &Val::NOTHING, array], number, at)?.truthy()?;
+            let result = self.body(looping, [&item, &Val::NOTHING, array], number, at)?;
+            let matches = self.truthy(&result)?;
             if matches && found.replace(item).is_some() {
                 return Err(JsonataError::new(Code::D3138));
             }
@@ -138,7 +140,7 @@ impl<'e> Run<'e, '_, '_> {
                 if !result.is_nothing() {
                     results.push(result);
                 }
-            } else if result.truthy()? {
+            } else if self.truthy(&result)? {
                 kept.insert(key, value.into_value());
             }
         }
@@ -165,6 +167,7 @@ fn checked(value: Val<'_>) -> Outcome<Val<'_>> {
 
 /// The error of a first argument that is no object.
 fn refused(looping: &Loop, over: Value) -> JsonataError {
-    let name = super::op::LOOPS.iter().find(|(_, kind)| *kind == looping.kind).map_or("", |(name, _)| name);
-    functions::argument_error(name, over)
+    let function = Value::Function(Rc::new(Function::Native(looping.known)));
+    let refused = looping.known.signature.validate(vec![over, function], &Value::NULL);
+    refused.err().unwrap_or_else(|| JsonataError::new(Code::T0410))
 }

@@ -21,7 +21,7 @@ mod val;
 
 use super::ast::Node;
 use super::value::Array;
-use super::{Budget, Evaluator, JsonataError, Value};
+use super::{Budget, Dialect, Evaluator, JsonataError, Value};
 use crate::{Scope, VariableNames};
 use compile::Compiler;
 use fleetstep_document::Document;
@@ -35,6 +35,7 @@ use val::Val;
 /// An expression in its compiled form.
 pub(crate) struct Quick {
     root: Op,
+    dialect: &'static Dialect,
     /// How many variables of its own it has.
     slots: u32,
     /// The functions of the library that it calls.
@@ -54,19 +55,27 @@ struct Roots<'e> {
 impl Quick {
     /// Compiles an expression of a workflow, in which `$states` is the state's own; workflow variables get their
     /// slots from `names`. Nothing when the general engine is to take it.
-    pub(in crate::jsonata) fn compile(root: &Node, names: &mut VariableNames) -> Option<Self> {
-        Self::from_tree(root, names, true)
+    pub(in crate::jsonata) fn compile(
+        root: &Node,
+        dialect: &'static Dialect,
+        names: &mut VariableNames,
+    ) -> Option<Self> {
+        Self::from_tree(root, Compiler::new(names, dialect, true))
     }
 
     /// Compiles an expression of no workflow, in which `$states` is a variable like any other.
-    pub(in crate::jsonata) fn compile_plain(root: &Node, names: &mut VariableNames) -> Option<Self> {
-        Self::from_tree(root, names, false)
+    pub(in crate::jsonata) fn compile_plain(
+        root: &Node,
+        dialect: &'static Dialect,
+        names: &mut VariableNames,
+    ) -> Option<Self> {
+        Self::from_tree(root, Compiler::new(names, dialect, false))
     }
 
-    fn from_tree(root: &Node, names: &mut VariableNames, workflow: bool) -> Option<Self> {
-        let mut compiler = Compiler::new(names, workflow);
+    fn from_tree(root: &Node, mut compiler: Compiler<'_>) -> Option<Self> {
         let root = compiler.node(root)?;
-        Some(Self { root, slots: compiler.slots, natives: compiler.natives.into() })
+        let Compiler { dialect, slots, natives, .. } = compiler;
+        Some(Self { root, dialect, slots, natives: natives.into() })
     }
 
     /// Whether the expression calls the function of the library of this name.
@@ -122,7 +131,7 @@ impl Quick {
     fn run(&self, roots: Roots<'_>, budget: &mut Budget<'_>) -> Result<Option<Document>, JsonataError> {
         let context = OnceCell::new();
         let locals = vec![Val::NOTHING; self.slots as usize];
-        let mut run = Run { evaluator: Evaluator::new(budget), roots, context: &context, locals, unwritable: None };
+        let mut run = Run { evaluator: Evaluator::new(budget, self.dialect), roots, context: &context, locals, unwritable: None };
         let at = match roots.dollar {
             // An array is the one context value, rather than a sequence of them.
             Some(input) if input.as_array().is_some() => {

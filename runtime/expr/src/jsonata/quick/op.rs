@@ -1,8 +1,7 @@
 //! The operations.
 
 use crate::jsonata::ast::Operator;
-use crate::jsonata::functions::Native;
-use crate::jsonata::signature::Signature;
+use crate::jsonata::dialect::Known;
 use fleetstep_document::{Document, Text};
 
 /// One operation and what it works on.
@@ -133,8 +132,7 @@ impl Object {
 
 /// A call of a function of the library.
 pub(super) struct Call {
-    pub(super) native: &'static Native,
-    pub(super) signature: &'static Signature,
+    pub(super) known: &'static Known,
     pub(super) arguments: Box<[Op]>,
     pub(super) place: Place,
 }
@@ -149,6 +147,7 @@ pub(super) struct Place {
 
 /// A function of the library that calls a function, which is given as a lambda.
 pub(super) struct Loop {
+    pub(super) known: &'static Known,
     pub(super) kind: LoopKind,
     pub(super) over: Op,
     /// The first value of `$reduce`.

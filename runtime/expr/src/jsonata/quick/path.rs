@@ -3,7 +3,7 @@
 use super::op::{Filter, Op, Path, Step};
 use super::run::{Outcome, Run, collapsed, passed};
 use super::val::{Gather, Val};
-use crate::jsonata::eval::{place, times_chosen};
+use crate::jsonata::eval::place;
 use crate::jsonata::Value;
 use fleetstep_document::{Document, Text, View};
 
@@ -86,7 +86,7 @@ impl<'e> Run<'e, '_, '_> {
 
     fn name_step(&mut self, key: &'e Text, current: &Val<'e>, last: bool) -> Outcome<Val<'e>> {
         let source = current.source();
-        self.evaluator.budget.spend(source.len() as u64)?;
+        self.evaluator.budget.look_at(source.len())?;
         let mut results = Results::new();
         for number in 0..source.len() {
             let item = source.get(number);
@@ -113,7 +113,7 @@ impl<'e> Run<'e, '_, '_> {
     }
 
     fn name_of_items(&mut self, name: &str, items: &'e [Document], found: &mut Vec<&'e Document>) -> Outcome<()> {
-        self.evaluator.budget.spend(items.len() as u64)?;
+        self.evaluator.budget.look_at(items.len())?;
         for item in items {
             match item.view() {
                 View::Object(object) => match object.get(name) {
@@ -163,7 +163,7 @@ impl<'e> Run<'e, '_, '_> {
         let result = self.eval(op, item)?;
         match result.document().map(Document::view) {
             Some(View::Bool(truth)) => Ok(usize::from(truth)),
-            _ => times_chosen(&result.value(), at, len),
+            _ => self.evaluator.times_chosen(&result.value(), at, len),
         }
     }
 }

@@ -5,10 +5,9 @@ use super::val::{Gather, Source, Val};
 use super::Roots;
 use crate::jsonata::ast::Operator;
 use crate::jsonata::cast::{self, numeric};
-use crate::jsonata::eval::{self, Groups, appended, collapse, includes, range};
-use crate::jsonata::functions::Arguments;
-use crate::jsonata::value::{Array, documents_equal};
-use crate::jsonata::{Code, Evaluator, JsonataError, Value};
+use crate::jsonata::eval::{self, Groups, appended, collapse, range};
+use crate::jsonata::value::{Array, scalars_equal};
+use crate::jsonata::{Arguments, Code, Evaluator, JsonataError, Value};
 use fleetstep_document::{Document, Number, View};
 use std::cell::OnceCell;
 use std::fmt::Write as _;
@@ -76,14 +75,14 @@ impl<'e> Run<'e, '_, '_> {
     /// Runs a condition, a default or a block up to the operation whose value is its own.
     pub(super) fn choose(&mut self, op: &'e Op, at: &Val<'e>) -> Outcome<Chosen<'e>> {
         Ok(match op {
-            Op::Condition(condition) => match (self.eval(&condition.condition, at)?.truthy()?, &condition.otherwise) {
+            Op::Condition(condition) => match (self.tested(&condition.condition, at)?, &condition.otherwise) {
                 (true, _) => Chosen::Op(&condition.then),
                 (false, Some(otherwise)) => Chosen::Op(otherwise),
                 (false, None) => Chosen::Value(Val::NOTHING),
             },
             Op::Default { left, right, coalesce } => {
                 let left = self.eval(left, at)?;
-                let taken = if *coalesce { !left.is_nothing() } else { left.truthy()? };
+                let taken = if *coalesce { !left.is_nothing() } else { self.truthy(&left)? };
                 if taken { Chosen::Value(left) } else { Chosen::Op(right) }
             }
             Op::Block(statements) => {
@@ -131,13 +130,81 @@ impl<'e> Run<'e, '_, '_> {
     fn binary(&mut self, binary: &'e Binary, at: &Val<'e>) -> Outcome<Val<'e>> {
         let left = self.eval(&binary.left, at)?;
         match binary.operator {
-            Operator::And => Ok(truth(left.truthy()? && self.eval(&binary.right, at)?.truthy()?)),
-            Operator::Or => Ok(truth(left.truthy()? || self.eval(&binary.right, at)?.truthy()?)),
+            Operator::And => Ok(truth(self.truthy(&left)? && self.tested(&binary.right, at)?)),
+            Operator::Or => Ok(truth(self.truthy(&left)? || self.tested(&binary.right, at)?)),
             operator => {
                 let right = self.eval(&binary.right, at)?;
-                operate(operator, left, right)
+                self.operate(operator, left, right)
             }
         }
+    }
+
+    fn tested(&mut self, op: &'e Op, at: &Val<'e>) -> Outcome<bool> {
+        let value = self.eval(op, at)?;
+        self.truthy(&value)
+    }
+
+    /// Whether a value counts as true.
+    #[inline]
+    pub(super) fn truthy(&mut self, value: &Val<'e>) -> Outcome<bool> {
+        match value.document().map(Document::view) {
+            Some(View::Bool(truth)) => Ok(truth),
+            Some(View::Number(number)) => Ok(number.as_f64() != 0.0),
+            Some(View::String(text)) => Ok(!text.is_empty()),
+            _ => self.evaluator.truthy(&value.value()),
+        }
+    }
+
+    fn operate(&mut self, operator: Operator, left: Val<'e>, right: Val<'e>) -> Outcome<Val<'e>> {
+        match operator {
+            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Modulo => {
+                if let (Some(left), Some(right)) = (left.number(), right.number()) {
+                    return Ok(Val::Own(Value::from(eval::calculate(operator, left, right))));
+                }
+                eval::arithmetic(operator, &left.into_value(), &right.into_value()).map(Val::Own)
+            }
+            Operator::Equal | Operator::NotEqual => {
+                if left.is_nothing() || right.is_nothing() {
+                    return Ok(truth(false));
+                }
+                let scalars = match (left.document(), right.document()) {
+                    (Some(left), Some(right)) => scalars_equal(left, right),
+                    _ => None,
+                };
+                let equal = match scalars {
+                    Some(equal) => equal,
+                    None => left.into_value().deep_equal(&right.into_value(), self.evaluator.budget)?,
+                };
+                Ok(truth(equal == (operator == Operator::Equal)))
+            }
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+                if let (Some(left), Some(right)) = (left.document(), right.document())
+                    && let Some(holds) = eval::compare_documents(operator, left, right)
+                {
+                    return Ok(truth(holds));
+                }
+                eval::compare(operator, &left.into_value(), &right.into_value()).map(Val::Own)
+            }
+            Operator::Range => range(&left.into_value(), &right.into_value()).map(Val::Own),
+            _ => self.evaluator.includes(&left.into_value(), &right.into_value()).map(truth),
+        }
+    }
+
+    /// Appends the text of a value.
+    fn write_text(&mut self, value: &Val<'e>, out: &mut String) -> Outcome<()> {
+        /// Up to here a whole number is the same as a double.
+        const EXACT_MAX: i64 = 1 << 53;
+        let before = out.len();
+        match value.document().map(Document::view) {
+            Some(View::String(text)) => out.push_str(text),
+            Some(View::Number(Number::Int(number))) if (-EXACT_MAX..=EXACT_MAX).contains(&number) => {
+                // Writing to a string does not fail.
+                let _ = write!(out, "{number}");
+            }
+            _ if value.is_nothing() => {}
+            _ => out.push_str(&cast::text(&value.value(), false, self.evaluator.budget)?),
+        }
+        self.evaluator.budget.read(out.len() - before)
     }
 
     /// `a & b & c`: each text is made when the general engine would make it, so that the same error comes first.
@@ -146,15 +213,15 @@ impl<'e> Run<'e, '_, '_> {
         let [first, second, rest @ ..] = parts else { return Ok(Val::NOTHING) };
         let joined = (|| {
             let (left, right) = (self.eval(&first.op, at)?, self.eval(&second.op, at)?);
-            write_text(&left, &mut out)?;
-            write_text(&right, &mut out)?;
+            self.write_text(&left, &mut out)?;
+            self.write_text(&right, &mut out)?;
             self.evaluator.budget.allocate(out.len())
         })();
         let placed = |error: JsonataError, part: &Part| error.or_at(part.position).or_token(Operator::Concat.text());
         joined.map_err(|error| placed(error, second))?;
         for part in rest {
             let more = self.eval(&part.op, at).and_then(|value| {
-                write_text(&value, &mut out)?;
+                self.write_text(&value, &mut out)?;
                 self.evaluator.budget.allocate(out.len())
             });
             more.map_err(|error| placed(error, part))?;
@@ -265,11 +332,9 @@ impl<'e> Run<'e, '_, '_> {
         }
         self.evaluator.budget.spend(1)?;
         let called = (|| {
-            if !call.signature.accept(&mut values)? {
-                let context = if call.place.tail { Value::NULL } else { at.value() };
-                values = call.signature.validate(values, &context)?;
-            }
-            (call.native.call)(&mut self.evaluator, &Arguments { values: &values, context: &Value::Undefined })
+            let context = if call.place.tail { Value::NULL } else { at.value() };
+            let values = self.evaluator.validate(&call.known.signature, values, &context)?;
+            (call.known.native.call)(&mut self.evaluator, &Arguments { values: &values, context: &Value::Undefined })
         })();
         called.map(Val::Own).map_err(|error| call.place.locate(error))
     }
@@ -343,8 +408,7 @@ impl<'e> Run<'e, '_, '_> {
     /// Takes the making of a sequence from the budget.
     #[inline]
     pub(super) fn pay(&mut self, items: usize) -> Outcome<()> {
-        self.evaluator.budget.spend(items as u64)?;
-        self.evaluator.budget.allocate(items * size_of::<Value>())
+        self.evaluator.budget.items(items)
     }
 }
 
@@ -366,54 +430,6 @@ fn sequenced(value: Val<'_>) -> Val<'_> {
 
 fn truth<'e>(truth: bool) -> Val<'e> {
     Val::Own(Value::from(truth))
-}
-
-fn operate<'e>(operator: Operator, left: Val<'e>, right: Val<'e>) -> Outcome<Val<'e>> {
-    match operator {
-        Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Modulo => {
-            let made = match (left.number(), right.number()) {
-                (Some(left), Some(right)) => Value::from(eval::calculate(operator, left, right)),
-                _ => eval::arithmetic(operator, &left.into_value(), &right.into_value())?,
-            };
-            Ok(Val::Own(made))
-        }
-        Operator::Equal | Operator::NotEqual => {
-            let wanted = operator == Operator::Equal;
-            if left.is_nothing() || right.is_nothing() {
-                return Ok(truth(false));
-            }
-            Ok(truth(match (left.document(), right.document()) {
-                (Some(left), Some(right)) => documents_equal(left, right) == wanted,
-                _ => left.into_value().deep_equal(&right.into_value()) == wanted,
-            }))
-        }
-        Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
-            if let (Some(left), Some(right)) = (left.document(), right.document())
-                && let Some(holds) = eval::compare_documents(operator, left, right)
-            {
-                return Ok(truth(holds));
-            }
-            eval::compare(operator, &left.into_value(), &right.into_value()).map(Val::Own)
-        }
-        Operator::Range => range(&left.into_value(), &right.into_value()).map(Val::Own),
-        _ => Ok(truth(includes(&left.into_value(), &right.into_value()))),
-    }
-}
-
-/// Appends the text of a value.
-fn write_text(value: &Val<'_>, out: &mut String) -> Outcome<()> {
-    /// Up to here a whole number is the same as a double.
-    const EXACT_MAX: i64 = 1 << 53;
-    match value.document().map(Document::view) {
-        Some(View::String(text)) => out.push_str(text),
-        Some(View::Number(Number::Int(number))) if (-EXACT_MAX..=EXACT_MAX).contains(&number) => {
-            // Writing to a string does not fail.
-            let _ = write!(out, "{number}");
-        }
-        _ if value.is_nothing() => {}
-        _ => out.push_str(&cast::text(&value.value(), false)?),
-    }
-    Ok(())
 }
 
 fn constructed<'e>(items: Vec<Value>, cons: bool) -> Val<'e> {

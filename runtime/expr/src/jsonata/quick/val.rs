@@ -1,8 +1,7 @@
 //! What an operation gives: borrowed from the scope as long as that can be, made where it must be.
 
-use crate::jsonata::cast::truthy;
 use crate::jsonata::value::Items;
-use crate::jsonata::{JsonataError, Value};
+use crate::jsonata::Value;
 use fleetstep_document::{Document, Number, View};
 
 /// A value of an evaluation. `'e` is the time that the scope and the compiled expression are lent for.
@@ -74,19 +73,6 @@ impl<'e> Val<'e> {
     /// The same, of a value that is needed further.
     pub(super) fn value(&self) -> Value {
         self.clone().into_value()
-    }
-
-    /// Whether it counts as true.
-    #[inline]
-    pub(super) fn truthy(&self) -> Result<bool, JsonataError> {
-        match self.document().map(Document::view) {
-            Some(View::Bool(truth)) => Ok(truth),
-            Some(View::Number(number)) => Ok(number.as_f64() != 0.0),
-            Some(View::String(text)) => Ok(!text.is_empty()),
-            Some(View::Null) => Ok(false),
-            Some(View::Object(object)) => Ok(!object.is_empty()),
-            _ => truthy(&self.value()),
-        }
     }
 
     /// The items of an array, or the value itself.
