@@ -1,7 +1,8 @@
 //! The recorded cases of the real service, run by their own runner, and the page that tells the score.
 
-use crate::{Server, clients, root, shared};
+use crate::{Server, clients, program, root, shared};
 use anyhow::{Context as _, Result, bail};
+use fleetstep_engine::HistoryLevel;
 use fleetstep_server::settings::Settings;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -75,9 +76,10 @@ pub fn run(way: Way, scratch: &Path) -> Result<Option<Report>> {
     runner.args(["--type", "EXPRESS", "--mode", "sync"]).arg("--json").arg(&json);
     match way {
         Way::Plain => {
-            let reader = root().join("tests/clients/read_log.py");
-            let python = programs.join("python");
-            let reader = format!("'{}' '{}' '{}' {{executionArn}}", python.display(), reader.display(), log.display());
+            // The log is written a little after the answer.
+            let program = program::folder()?.join("fleetstep");
+            let reader =
+                format!("sleep 1; '{}' logs '{}' --execution {{executionArn}}", program.display(), log.display());
             runner.args(["--api-type", "EXPRESS", "--log-reader", &reader]);
         }
         Way::History => _ = runner.args(["--history", "--kind", "execution"]),
@@ -95,9 +97,12 @@ pub fn run(way: Way, scratch: &Path) -> Result<Option<Report>> {
     Ok(Some(report))
 }
 
-fn settings(_way: Way, _log: &Path) -> Settings {
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    Settings { listen, ..Settings::default() }
+fn settings(way: Way, log: &Path) -> Settings {
+    let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Settings::default() };
+    match way {
+        Way::Plain => Settings { log_file: Some(log.to_owned()), ..settings },
+        Way::History => Settings { history_level: HistoryLevel::All, aws_extensions: true, ..settings },
+    }
 }
 
 impl Report {
@@ -198,9 +203,8 @@ one.
 
 fn row(out: &mut String, area: &str, score: Score, history: Option<Score>) {
     let Score { passed, failed, skipped } = score;
-    let (with, without) = history.map_or((String::new(), String::new()), |score| {
-        (score.passed.to_string(), score.failed.to_string())
-    });
+    let (with, without) =
+        history.map_or((String::new(), String::new()), |score| (score.passed.to_string(), score.failed.to_string()));
     push(out, format_args!("| {area} | {passed} | {failed} | {skipped} | {with} | {without} |\n"));
 }
 
