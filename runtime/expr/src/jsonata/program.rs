@@ -4,7 +4,8 @@ use super::ast::Node;
 use super::eval::Evaluator;
 use super::references::{References, references};
 use super::stack::Stack;
-use super::{Budget, Dialect, JsonataError, Value, parser, process};
+use super::{Budget, Dialect, JsonataError, Quick, Value, parser, process};
+use crate::VariableNames;
 use fleetstep_document::{Document, Text};
 use std::fmt;
 
@@ -50,7 +51,12 @@ impl Jsonata {
 
     /// What the expression reads of its surroundings.
     pub(crate) fn references(&self) -> References {
-        references(&self.root)
+        references(&self.root, self.dialect)
+    }
+
+    /// The compiled form for the states of a workflow, where there is one: see [`Quick::compile`].
+    pub(crate) fn quick(&self, names: &mut VariableNames) -> Option<Quick> {
+        Quick::compile(&self.root, names)
     }
 
     /// Evaluates the expression. `input` is what `$` stands for, `None` for nothing; `bindings` are variables, their
@@ -67,7 +73,7 @@ impl Jsonata {
         let value = evaluator.run(&self.root, input, bindings)?;
         Ok(match value {
             Value::Function(_) => Answer::Function,
-            value => value.to_document()?.map_or(Answer::Nothing, Answer::Document),
+            value => value.to_answer(self.dialect.names_infinities)?.map_or(Answer::Nothing, Answer::Document),
         })
     }
 }

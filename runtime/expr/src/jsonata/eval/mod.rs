@@ -9,7 +9,7 @@ mod sort;
 mod transform;
 
 use super::ast::{Kind, Lambda, Node, Transform};
-use super::budget::exceeded;
+use super::budget::{TOO_DEEP, exceeded};
 use super::cast::truthy;
 use super::dialect::Known;
 use super::regex::Regex;
@@ -170,9 +170,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
         self.stack.check()?;
         self.depth += 1;
         if self.depth > self.budget.depth_max {
-            return Err(exceeded(
-                "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive.",
-            ));
+            return Err(exceeded(TOO_DEEP));
         }
         let mut result = self.eval_kind(node, input, env)?;
         for predicate in &node.predicates {
