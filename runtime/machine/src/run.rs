@@ -318,7 +318,7 @@ impl<'a> Run<'a> {
     }
 
     fn replied(&mut self, ticket: Ticket, reply: Result<Document, Failure>) -> Turn {
-        let Some(Phase::Calling(timer)) = self.awaited(ticket) else { return Turn::Parked };
+        let Some(Phase::Calling(timer, _)) = self.awaited(ticket) else { return Turn::Parked };
         if timer != Timer::Unarmed {
             self.effects.commands.push(Command::Cancel(ticket));
         }
@@ -343,7 +343,7 @@ impl<'a> Run<'a> {
         let id = ticket.strand;
         let Some(phase) = self.awaited(ticket) else { return Turn::Parked };
         match phase {
-            Phase::Calling(timer) => self.timed_out(id, timer),
+            Phase::Calling(timer, _) => self.timed_out(id, timer),
             Phase::Sleeping => {
                 self.execution.strand_mut(id).phase = Phase::Running;
                 match self.input(id) {
@@ -371,6 +371,17 @@ impl<'a> Run<'a> {
         Turn::Failed(id, fault)
     }
 
+    /// Tells that the deadline of a strand's task has come, where it has: the strand is about to be ended with
+    /// others, before its own timer is taken in.
+    pub(crate) fn note_timed_out(&mut self, id: StrandId) {
+        let Phase::Calling(timer, due) = self.execution.strand(id).phase else { return };
+        if timer == Timer::Unarmed || due > self.elapsed_us {
+            return;
+        }
+        let Kind::Task(task) = &self.state(id).kind else { unreachable!("only a Task calls") };
+        self.record(id, |_| Happening::TaskTimedOut { task: task.task, failure: Fault::of_timer(timer).failure });
+    }
+
     /// What the strand of a ticket waits for, unless that wait is over.
     fn awaited(&self, ticket: Ticket) -> Option<Phase> {
         let strand = self.execution.strands.get(ticket.strand as usize)?;
@@ -395,7 +406,7 @@ impl<'a> Run<'a> {
     /// Takes back what a strand asked of the world.
     pub(crate) fn stop_waiting(&mut self, id: StrandId) {
         let strand = self.execution.strand_mut(id);
-        if matches!(strand.phase, Phase::Calling(_) | Phase::Sleeping | Phase::BackingOff) {
+        if matches!(strand.phase, Phase::Calling(..) | Phase::Sleeping | Phase::BackingOff) {
             strand.phase = Phase::Running;
             let ticket = strand.ticket(id);
             self.effects.commands.push(Command::Cancel(ticket));

@@ -53,8 +53,8 @@ pub(crate) struct Strand {
 pub(crate) enum Phase {
     /// Nothing: it runs, or stands in line to.
     Running,
-    /// A task's answer, or the timer of the task's own deadline.
-    Calling(Timer),
+    /// A task's answer, or the timer of the task's own deadline, which is then.
+    Calling(Timer, Micros),
     /// The end of a Wait.
     Sleeping,
     /// The end of a Retry's interval.
@@ -64,6 +64,9 @@ pub(crate) enum Phase {
     /// The slot is free; with the next free one.
     Vacant(Option<StrandId>),
 }
+
+/// Microseconds after the start of the execution.
+pub(crate) type Micros = u32;
 
 /// Which deadline of a task ends first and is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
