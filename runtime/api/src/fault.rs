@@ -7,7 +7,9 @@ use crate::body::BodyError;
 use crate::executions::push_failure;
 use crate::reply::{self, Reply};
 use fleetstep_asl::{Diagnostic, definition_error_message};
-use fleetstep_catalog::{ArnError, FunctionError, InvalidToken, NameError, PublishError, StateMachineError, StoreError};
+use fleetstep_catalog::{
+    ArnError, FunctionError, InvalidToken, NameError, PublishError, StateMachineError, StoreError,
+};
 use fleetstep_document::{Document, ObjectBuilder};
 use fleetstep_engine::{Failure, Outcome, Saturated};
 use hyper::StatusCode;

@@ -82,7 +82,8 @@ impl Alias {
     #[must_use]
     pub fn main_version(&self) -> &Arc<Version> {
         let first = &self.routes[0];
-        let heaviest = self.routes.iter().fold(first, |best, route| if route.weight > best.weight { route } else { best });
+        let heaviest =
+            self.routes.iter().fold(first, |best, route| if route.weight > best.weight { route } else { best });
         &heaviest.version
     }
 
@@ -95,7 +96,8 @@ impl Alias {
     /// Whether its routes are these, in whatever order.
     pub(crate) fn has_routes(&self, routes: &[Route]) -> bool {
         let same = |a: &Route, b: &Route| a.version.number == b.version.number && a.weight == b.weight;
-        self.routes.len() == routes.len() && self.routes.iter().all(|route| routes.iter().any(|other| same(route, other)))
+        self.routes.len() == routes.len()
+            && self.routes.iter().all(|route| routes.iter().any(|other| same(route, other)))
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! A field that a later version adds gets a default here; a field whose meaning changes raises the store's schema.
 
-use crate::store::{Change, RecordKind, Stored};
 use crate::published::Published;
+use crate::store::{Change, RecordKind, Stored};
 use crate::{Alias, DefinitionFormat, FunctionDescription, FunctionSettings, Version, WorkflowType};
 use fleetstep_document::{Document, Text};
 use serde::{Deserialize, Serialize};

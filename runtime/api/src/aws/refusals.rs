@@ -7,8 +7,8 @@ use super::operations::Operation;
 use crate::Service;
 use crate::fault::{Fault, Kind};
 use crate::limits::ARN_CHARACTERS_MAX;
-use fleetstep_catalog::arn::check_execution_name;
 use fleetstep_catalog::ExecutionArn;
+use fleetstep_catalog::arn::check_execution_name;
 use fleetstep_document::{Document, ObjectBuilder, Text};
 
 const LONG_ARN: TextRule = TextRule::to(2_000).required();

@@ -1,11 +1,11 @@
 //! Tags: of a state machine, whatever its revision.
 
 use super::{Catalog, Inner};
+use crate::StateMachineError;
 use crate::arn::StateMachineArn;
 use crate::error::PublishError;
 use crate::published::Published;
 use crate::record::StateMachineRecord;
-use crate::StateMachineError;
 use std::collections::BTreeMap;
 
 impl Catalog {
