@@ -2,6 +2,7 @@
 
 use super::array::{append, pay};
 use super::{Arguments, Native};
+use crate::jsonata::budget::{TOO_DEEP, exceeded};
 use crate::jsonata::{Code, Evaluator, JsonataError, ObjectValue, Value, cast};
 use fleetstep_document::Document;
 use std::rc::Rc;
@@ -32,8 +33,7 @@ fn boolean(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>, negated
     if value.is_undefined() {
         return Ok(Value::Undefined);
     }
-    cast::pay_to_walk(value, evaluator.budget)?;
-    Ok(Value::from(cast::truthy(value)? != negated))
+    Ok(Value::from(cast::truthy(value, evaluator.budget)? != negated))
 }
 
 fn type_of(_: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result {
@@ -134,12 +134,10 @@ fn clone(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result
     if value.is_undefined() {
         return Ok(Value::Undefined);
     }
-    let text = cast::text(value, false)?;
-    evaluator.budget.allocate(2 * text.len())?;
+    let text = cast::text(value, false, evaluator.budget)?;
+    evaluator.budget.allocate(text.len())?;
     evaluator.budget.spend((text.len() / ITEM_TEXT_BYTES) as u64)?;
-    Document::parse(text.as_bytes())
-        .map(Value::from)
-        .map_err(|_| crate::jsonata::budget::exceeded("The value is nested too deeply"))
+    Document::parse(text.as_bytes()).map(Value::from).map_err(|_| exceeded(TOO_DEEP))
 }
 
 /// What an item of a document takes as text, roughly.
