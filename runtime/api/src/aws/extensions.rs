@@ -60,12 +60,12 @@ fn describe(service: &Service, request: &Document) -> Result<Document, Fault> {
 }
 
 fn summarized(summary: &Summary) -> ObjectBuilder {
-    let Summary { identity, started, stopped, status } = summary;
+    let Summary { arn, origin, started, stopped, status } = summary;
     let mut body = ObjectBuilder::with_capacity(16)
-        .with("executionArn", identity.execution_arn.clone())
-        .with("stateMachineArn", identity.state_machine_arn.clone());
-    push_qualified(&mut body, identity);
-    body.push("name", identity.execution_name.clone());
+        .with("executionArn", arn.clone())
+        .with("stateMachineArn", origin.machine.clone());
+    push_qualified(&mut body, origin);
+    body.push("name", summary.name());
     body.push("status", *status);
     body.push("startDate", epoch_seconds(*started));
     body.push("redriveCount", 0_u32);
@@ -86,7 +86,7 @@ fn list(service: &Service, request: &Document) -> Result<Document, Fault> {
     let arn = arn.expect("it is required");
     service.state_machine(arn)?;
     let request = ListRequest { items_max: page_items(page.items_max), token: page.token, status };
-    let is_wanted = |identity: &_| redriven != Some("REDRIVEN") && is_of(identity, arn);
+    let is_wanted = |origin: &_| redriven != Some("REDRIVEN") && is_of(origin, arn);
     let (page, token) = service.executions().list(&request, is_wanted)?;
     let items: Vec<_> = page.iter().map(|summary| summarized(summary).build()).collect();
     let mut body = ObjectBuilder::with_capacity(2).with("executions", items);

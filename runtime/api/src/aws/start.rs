@@ -70,7 +70,7 @@ pub(super) async fn start_sync(service: &Service, request: &Document) -> Result<
     if request.metadata_only {
         request.launch.keep(service, finished, output_bytes);
     } else {
-        let record = Record::answered(request.launch.identity, &finished, body.clone());
+        let record = Record::answered(&request.launch.identity, &finished, body.clone());
         service.executions().keep(record, body.len());
     }
     Ok(reply::aws_bytes(body, StatusCode::OK))
