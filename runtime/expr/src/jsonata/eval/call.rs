@@ -47,7 +47,11 @@ impl Evaluator<'_, '_> {
         for argument in &call.arguments {
             arguments.push(self.eval(argument, input, env)?);
         }
-        self.apply(&procedure, arguments, input, env).map_err(|error| located(error, node, call))
+        self.apply(&procedure, arguments, input, env).map_err(|error| match procedure.as_function() {
+            // The outermost call is where an error is said to be.
+            Some(_) => located(error, node, call).at(node.position),
+            None => located(error, node, call),
+        })
     }
 
     /// What is called. A name that lacks its `$` gets an error of its own.
@@ -58,7 +62,7 @@ impl Evaluator<'_, '_> {
             && let Some(name) = steps[0].procedure_name()
             && !self.lookup(name, env).is_undefined()
         {
-            return Err(JsonataError::new(hint).at(node.position).token(name.as_str()));
+            return Err(JsonataError::new(hint).at(node.position).token(name));
         }
         Ok(procedure)
     }

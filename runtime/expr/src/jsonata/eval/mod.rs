@@ -75,6 +75,15 @@ impl LambdaValue {
 }
 
 impl Function {
+    /// The signature as it is written, of a function that jsonata-js would define.
+    pub(crate) fn signature_text(&self) -> Option<&'static str> {
+        match self {
+            Self::Native(known) => Some(known.native.signature),
+            Self::Transform { .. } => Some("<(oa):o>"),
+            _ => None,
+        }
+    }
+
     /// How deep values are nested in it. Each kind that holds values keeps the number, since a function may hold
     /// another one twice.
     pub(crate) fn depth(&self) -> u32 {
@@ -216,9 +225,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             Kind::Variable(name) => Ok(self.lookup(name, env)),
             Kind::Parent(_, name) => Ok(env.get(name).unwrap_or_default()),
             Kind::Path(steps) => self.path(node, steps, input, env),
-            Kind::Binary(operator, left, right) => {
-                self.binary(*operator, left, right, input, env).map_err(|error| self.located(error, node, *operator))
-            }
+            Kind::Binary(operator, left, right) => self.binary(node, *operator, (left, right), input, env),
             Kind::Call(call) => self.evaluate_call(node, call, None, input, env),
             Kind::Regex(regex) => Ok(Value::Function(Rc::new(Function::Regex(regex.clone())))),
             Kind::Wildcard => self.wildcard(input),

@@ -11,23 +11,30 @@ use std::rc::Rc;
 impl Evaluator<'_, '_> {
     pub(super) fn path(&mut self, node: &Node, steps: &[Node], input: &Value, env: &Env) -> Outcome {
         let absolute = matches!(steps[0].kind, Kind::Variable(_));
-        let mut current =
+        let mut input =
             if !absolute && input.items().is_some() { input.clone() } else { Value::sequence(vec![input.clone()]) };
+        let mut current = Value::Undefined;
         let mut tuples: Option<Vec<Tuple>> = None;
         let mut streaming = false;
         for (at, step) in steps.iter().enumerate() {
             streaming |= step.tuple;
             if at == 0 && step.cons_array {
-                let made = self.eval(step, &current, env)?;
-                current = if made.items().is_some() { made } else { Value::sequence(vec![made]) };
+                current = self.eval(step, &input, env)?;
             } else if streaming {
-                tuples = Some(self.tuple_step(step, &current, tuples.take(), env)?);
-                continue;
+                tuples = Some(self.tuple_step(step, &input, tuples.take(), env)?);
             } else {
-                current = self.step(step, &current, env, at + 1 == steps.len())?;
+                current = self.step(step, &input, env, at + 1 == steps.len())?;
             }
-            if current.items().is_none_or(|items| items.len() == 0) {
+            if !streaming && (current.is_undefined() || is_empty(&current)) {
                 break;
+            }
+            // A step that binds its values does not move on to them.
+            if step.focus.is_none() {
+                input = match current.as_text() {
+                    // jsonata-js goes through a string as through an array, in this one place.
+                    Some(text) if at == 0 => self.characters(text)?,
+                    _ => current.clone(),
+                };
             }
         }
         let tuples = tuples.map(Rc::new);
@@ -46,6 +53,11 @@ impl Evaluator<'_, '_> {
             Some(group) => self.group(group, tuples.map_or(current, Value::Tuples), env),
             None => Ok(current),
         }
+    }
+
+    fn characters(&mut self, text: &str) -> Outcome {
+        self.budget.items(text.len())?;
+        Ok(Value::array(text.chars().map(|character| Value::from(character.to_string())).collect()))
     }
 
     /// One step over the items of a sequence; what they give is joined to one sequence.
@@ -361,6 +373,10 @@ pub(in crate::jsonata) fn reset(value: Value) -> Value {
         }
         other => other,
     }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.items().is_some_and(|items| items.len() == 0) || value.as_str() == Some("")
 }
 
 fn is_cons(value: &Value) -> bool {
