@@ -10,7 +10,7 @@ mod value;
 use crate::fields::{self, Feature, Field, Kind, QueryLanguage, Rule, Shape};
 use crate::hint::did_you_mean;
 use crate::source::{Extent, Lines, Node, Place, Value};
-use crate::{Code, Diagnostic, Severity, WorkflowType};
+use crate::{Code, Diagnostic, LONE_STATE_NAME, Options, Severity, WorkflowType};
 use std::collections::HashSet;
 
 /// The longest name of a state, in characters.
@@ -24,27 +24,28 @@ pub(crate) struct Findings {
 }
 
 /// Checks the definition `root`.
-pub(crate) fn check(root: &Node, lines: &Lines<'_>, target: Option<WorkflowType>) -> Findings {
-    let mut checker = Checker {
-        lines,
-        target,
-        machine_language: language_of(root).unwrap_or(QueryLanguage::JsonPath),
-        diagnostics: Vec::new(),
-        transitions: Vec::new(),
-        incomplete: false,
-        state_names: HashSet::new(),
-        labels: HashSet::new(),
-    };
+pub(crate) fn check(root: &Node, lines: &Lines<'_>, options: &Options) -> Findings {
+    let mut checker = Checker::new(root, lines, options);
     let language = checker.machine_language;
     checker.jsonata(root, Place::Root);
     checker.object(root, &fields::MACHINE, Place::Root, language);
-    checker.append_transitions();
-    Findings { diagnostics: checker.diagnostics, incomplete: checker.incomplete }
+    checker.findings()
+}
+
+/// Checks the one state of a machine that was made around it.
+pub(crate) fn check_state(root: &Node, lines: &Lines<'_>, options: &Options) -> Findings {
+    let mut checker = Checker::new(root, lines, options);
+    if let Some(state) = root.get("States").and_then(|states| states.get(LONE_STATE_NAME)) {
+        checker.state(state, Place::Root.field("States").field(LONE_STATE_NAME));
+    }
+    checker.findings()
 }
 
 struct Checker<'a> {
     lines: &'a Lines<'a>,
     target: Option<WorkflowType>,
+    /// Whether all that leaves the machine is mocked, so that all of it may stand in the program.
+    mocked: bool,
     machine_language: QueryLanguage,
     diagnostics: Vec<Diagnostic>,
     /// What is wrong with transitions comes after all else, as on the service; with the target that is missing.
@@ -65,6 +66,25 @@ fn language_of(node: &Node) -> Option<QueryLanguage> {
 }
 
 impl<'a> Checker<'a> {
+    fn new(root: &Node, lines: &'a Lines<'a>, options: &Options) -> Self {
+        Checker {
+            lines,
+            target: options.target,
+            mocked: options.mocked,
+            machine_language: language_of(root).unwrap_or(QueryLanguage::JsonPath),
+            diagnostics: Vec::new(),
+            transitions: Vec::new(),
+            incomplete: false,
+            state_names: HashSet::new(),
+            labels: HashSet::new(),
+        }
+    }
+
+    fn findings(mut self) -> Findings {
+        self.append_transitions();
+        Findings { diagnostics: self.diagnostics, incomplete: self.incomplete && !self.mocked }
+    }
+
     fn report(&mut self, severity: Severity, code: Code, message: String, place: Place<'_>, extent: Extent) {
         self.diagnostics.push(Diagnostic {
             severity,
@@ -90,6 +110,9 @@ impl<'a> Checker<'a> {
 
     /// Something that the service has and this runtime has not yet.
     fn not_built(&mut self, feature: &str, place: Place<'_>, extent: Extent) {
+        if self.mocked {
+            return;
+        }
         let severity = match self.target {
             Some(WorkflowType::Express) => Severity::Error,
             Some(WorkflowType::Standard) | None => Severity::Warning,
@@ -106,6 +129,7 @@ impl<'a> Checker<'a> {
     /// Something that an EXPRESS machine does not have on the service either, where it is refused as `refusal`.
     fn standard_only(&mut self, feature: &str, refusal: String, place: Place<'_>, extent: Extent) {
         match self.target {
+            _ if self.mocked => {}
             Some(WorkflowType::Express) => self.schema(refusal, place, extent),
             Some(WorkflowType::Standard) | None => {
                 let message = format!("{feature} needs a STANDARD state machine, an EXPRESS one does not have it");

@@ -4,7 +4,7 @@ use crate::Compiled;
 use crate::resource::{self, Resource};
 use crate::source::Node;
 use fleetstep_document::Document;
-use fleetstep_expr::{CompileError, Condition, Expr, Operator, ReferencePath, TemplateError};
+use fleetstep_expr::{CompileError, Condition, Expr, Operator, ReferencePath, TemplateError, VariableNames};
 use fleetstep_machine::{
     Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule, Settle,
     State, StateId, Task, TaskId, Until,
@@ -129,7 +129,7 @@ impl Lowering {
         };
         let selector = if node.get("ItemSelector").is_some() { "ItemSelector" } else { "Parameters" };
         Ok(Map {
-            items: Expr::path(node.text_of("ItemsPath").unwrap_or("$"), "ItemsPath")?,
+            items: Expr::path(node.text_of("ItemsPath").unwrap_or("$"), "ItemsPath", &mut VariableNames::default())?,
             item_selector: template(node, selector)?,
             processor: self.branch(processor)?,
             max_concurrency: value_or_path(node, "MaxConcurrency", "MaxConcurrencyPath")?,
@@ -187,7 +187,12 @@ fn condition(node: &Node) -> Lowered<Condition> {
             name => {
                 if let Some(operator) = Operator::named(name) {
                     let variable = text(node, "Variable")?;
-                    return Ok(Condition::compare(operator, variable, &entry.value.to_document())?);
+                    return Ok(Condition::compare(
+                        operator,
+                        variable,
+                        &entry.value.to_document(),
+                        &mut VariableNames::default(),
+                    )?);
                 }
             }
         }
@@ -254,7 +259,7 @@ fn filter(node: &Node, field: &'static str) -> Lowered<Option<Expr>> {
         Some(path) if path.is_null() => Ok(Some(Expr::literal(Document::empty_object()))),
         Some(_) => match text(node, field)? {
             "$" => Ok(None),
-            path => Ok(Some(Expr::path(path, field)?)),
+            path => Ok(Some(Expr::path(path, field, &mut VariableNames::default())?)),
         },
     }
 }
@@ -262,7 +267,7 @@ fn filter(node: &Node, field: &'static str) -> Lowered<Option<Expr>> {
 /// `Error` or `Cause`, written out or as a path.
 fn message(node: &Node, field: &'static str, path_field: &'static str) -> Lowered<Option<Expr>> {
     if node.get(path_field).is_some() {
-        return Ok(Some(Expr::path_or_intrinsic(text(node, path_field)?, path_field)?));
+        return Ok(Some(Expr::path_or_intrinsic(text(node, path_field)?, path_field, &mut VariableNames::default())?));
     }
     Ok(node.get(field).map(|value| Expr::literal(value.to_document())))
 }
@@ -270,13 +275,16 @@ fn message(node: &Node, field: &'static str, path_field: &'static str) -> Lowere
 /// A field that is written out or has a `…Path` form.
 fn value_or_path(node: &Node, field: &'static str, path_field: &'static str) -> Lowered<Option<Expr>> {
     if node.get(path_field).is_some() {
-        return Ok(Some(Expr::path(text(node, path_field)?, path_field)?));
+        return Ok(Some(Expr::path(text(node, path_field)?, path_field, &mut VariableNames::default())?));
     }
     Ok(node.get(field).map(|value| Expr::literal(value.to_document())))
 }
 
 fn template(node: &Node, field: &'static str) -> Lowered<Option<Expr>> {
-    Ok(node.get(field).map(|template| Expr::template(&template.to_document())).transpose()?)
+    Ok(node
+        .get(field)
+        .map(|template| Expr::template(&template.to_document(), &mut VariableNames::default()))
+        .transpose()?)
 }
 
 fn seconds(node: &Node, field: &'static str) -> Lowered<Option<Duration>> {

@@ -131,7 +131,7 @@ impl Definition {
         format: DefinitionFormat,
         workflow_type: WorkflowType,
     ) -> Result<Self, StoreError> {
-        let options = Options { format, target: Some(workflow_type.target()) };
+        let options = Options { format, target: Some(workflow_type.target()), ..Options::default() };
         let source = text.clone();
         let work = tokio::task::spawn_blocking(move || fleetstep_asl::compile(&source, &options));
         let compilation = work.await.map_err(StoreError::interrupted("compiling a definition"))?;

@@ -3,7 +3,7 @@
 use crate::expr::runtime;
 use crate::path::Path;
 use crate::time::parse_timestamp;
-use crate::{CompileError, EvalError, Scope};
+use crate::{CompileError, EvalError, Scope, VariableNames};
 use fleetstep_document::{Document, Text, View};
 use jiff::Timestamp;
 use std::cmp::Ordering;
@@ -153,10 +153,31 @@ impl Condition {
     ///
     /// # Errors
     /// `variable` is no JSONPath, or `operand` is not of the operator's kind; [`CompileError::field`] says which.
-    pub fn compare(operator: &'static Operator, variable: &str, operand: &Document) -> Result<Self, CompileError> {
-        let path = compile_path(variable, "Variable")?;
-        let test = operator.test(operand)?;
+    pub fn compare(
+        operator: &'static Operator,
+        variable: &str,
+        operand: &Document,
+        names: &mut VariableNames,
+    ) -> Result<Self, CompileError> {
+        let path = compile_path(variable, "Variable", names)?;
+        let test = operator.test(operand, names)?;
         Ok(Self::Compare(Comparison { variable: path, variable_source: Text::from(variable), test }))
+    }
+
+    /// Says which variables it reads.
+    pub(crate) fn variables(&self, visit: &mut dyn FnMut(u32)) {
+        match self {
+            Self::And(conditions) | Self::Or(conditions) => {
+                conditions.iter().for_each(|condition| condition.variables(visit));
+            }
+            Self::Not(condition) => condition.variables(visit),
+            Self::Compare(Comparison { variable, test, .. }) => {
+                variable.variable().into_iter().for_each(&mut *visit);
+                if let Test::Order { operand: Operand::Path { path, .. }, .. } = test {
+                    path.variable().into_iter().for_each(visit);
+                }
+            }
+        }
     }
 
     /// Whether it holds. How deep conditions nest is bounded by the parser of definitions.
@@ -185,7 +206,7 @@ impl Condition {
 }
 
 impl Operator {
-    fn test(&self, operand: &Document) -> Result<Test, CompileError> {
+    fn test(&self, operand: &Document, names: &mut VariableNames) -> Result<Test, CompileError> {
         let wrong = || CompileError {
             message: format!("The value for the field '{}' must be {}", self.name, self.operand.described()),
             reason: format!("it is {}", operand.to_json()),
@@ -198,7 +219,7 @@ impl Operator {
                 let operand = match self.operand {
                     OperandKind::Path => {
                         let source = operand.as_text().ok_or_else(wrong)?;
-                        Operand::Path { path: compile_path(source, self.name)?, source: source.clone() }
+                        Operand::Path { path: compile_path(source, self.name, names)?, source: source.clone() }
                     }
                     OperandKind::Timestamp => Operand::Instant(timestamp(operand).ok_or_else(wrong)?),
                     OperandKind::String => operand.as_str().map(|_| literal()).ok_or_else(wrong)?,
@@ -279,8 +300,8 @@ fn timestamp(value: &Document) -> Option<Timestamp> {
     value.as_str().and_then(parse_timestamp)
 }
 
-fn compile_path(text: &str, field: &str) -> Result<Path, CompileError> {
-    Path::parse(text).map_err(|flaw| CompileError {
+fn compile_path(text: &str, field: &str, names: &mut VariableNames) -> Result<Path, CompileError> {
+    Path::parse(text, names).map_err(|flaw| CompileError {
         message: format!("The value for the field '{field}' must be a valid JSONPath"),
         reason: flaw.reason,
         field: field.to_owned(),

@@ -3,9 +3,10 @@
 use crate::condition::Condition;
 use crate::intrinsic::Call;
 use crate::path::{Flaw, Miss, Path, Root, clipped_json};
+use crate::query::{self, Query};
 use crate::template::Template;
 use crate::time::parse_timestamp;
-use crate::{CompileError, ErrorName, EvalError, Scope, TemplateError};
+use crate::{CompileError, ErrorName, EvalError, Reference, Referent, Scope, TemplateError, VariableNames};
 use fleetstep_document::{Document, Text, View};
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ struct Compiled {
 }
 
 #[derive(Debug)]
-enum Kind {
+pub(crate) enum Kind {
     Literal(Document),
     /// The path of a `…Path` field.
     Path(Path),
@@ -30,6 +31,8 @@ enum Kind {
     Intrinsic(Call),
     Template(Template),
     Condition(Condition),
+    /// One JSONata expression.
+    Query(Query),
 }
 
 impl Expr {
@@ -39,12 +42,12 @@ impl Expr {
         Self::new(Kind::Literal(value), "", "")
     }
 
-    /// A JSONPath (over `$` or `$$`) in a `…Path` field (`InputPath`, `SecondsPath`, …) named `field`.
+    /// A JSONPath (over `$`, `$$` or a variable) in a `…Path` field (`InputPath`, `SecondsPath`, …) named `field`.
     ///
     /// # Errors
     /// The text is no JSONPath.
-    pub fn path(text: &str, field: &str) -> Result<Self, CompileError> {
-        let path = Path::parse(text).map_err(|flaw| CompileError {
+    pub fn path(text: &str, field: &str, names: &mut VariableNames) -> Result<Self, CompileError> {
+        let path = Path::parse(text, names).map_err(|flaw| CompileError {
             message: format!("The value for the field '{field}' must be a valid JSONPath"),
             reason: flaw.reason,
             field: field.to_owned(),
@@ -57,12 +60,12 @@ impl Expr {
     ///
     /// # Errors
     /// The text is neither.
-    pub fn path_or_intrinsic(text: &str, field: &str) -> Result<Self, CompileError> {
+    pub fn path_or_intrinsic(text: &str, field: &str, names: &mut VariableNames) -> Result<Self, CompileError> {
         let flawed = |flaw: Flaw| CompileError::no_expression(field, flaw.reason, flaw.offset);
         let kind = if text.starts_with('$') {
-            Kind::Reference(Path::parse(text).map_err(flawed)?)
+            Kind::Reference(Path::parse(text, names).map_err(flawed)?)
         } else {
-            let call = Call::parse(text).map_err(flawed)?;
+            let call = Call::parse(text, names).map_err(flawed)?;
             match call.constant() {
                 Some(value) => Kind::Literal(value),
                 None => Kind::Intrinsic(call),
@@ -75,12 +78,28 @@ impl Expr {
     ///
     /// # Errors
     /// The first field at fault, with its place.
-    pub fn template(template: &Document) -> Result<Self, TemplateError> {
-        let kind = match Template::compile(template)? {
+    pub fn template(template: &Document, names: &mut VariableNames) -> Result<Self, TemplateError> {
+        Ok(Self::of(Template::compile(template, names)?, ""))
+    }
+
+    /// The value of a field that may hold JSONata, named `field` (`Arguments`, `Output`, `Items`, …): strings of the
+    /// form `{% … %}`, at any depth, are expressions; all else is literal.
+    ///
+    /// # Errors
+    /// The first expression at fault, with its place.
+    pub fn jsonata(value: &Document, field: &str, names: &mut VariableNames) -> Result<Self, TemplateError> {
+        Ok(match query::compile(value, field, names)? {
+            Template::Expr(expr) => expr,
+            template => Self::of(template, field),
+        })
+    }
+
+    fn of(template: Template, field: &str) -> Self {
+        let kind = match template {
             Template::Literal(value) => Kind::Literal(value),
             template => Kind::Template(template),
         };
-        Ok(Self::new(kind, "", ""))
+        Self::new(kind, field, "")
     }
 
     /// A Choice rule's condition.
@@ -89,7 +108,7 @@ impl Expr {
         Self::new(Kind::Condition(condition), "", "")
     }
 
-    fn new(kind: Kind, field: &str, source: &str) -> Self {
+    pub(crate) fn new(kind: Kind, field: &str, source: &str) -> Self {
         Self(Arc::new(Compiled { kind, field: Text::from(field), source: Text::from(source) }))
     }
 
@@ -115,6 +134,9 @@ impl Expr {
             Kind::Intrinsic(call) => call.evaluate(scope).map_err(|failure| failure.worded(&self.0.source, scope)),
             Kind::Template(template) => template.evaluate(scope),
             Kind::Condition(condition) => condition.holds(scope).map(Document::from),
+            Kind::Query(query) => {
+                query.evaluate(scope).map_err(|complaint| query::failed(&self.0.source, &self.0.field, &complaint))
+            }
         }
     }
 
@@ -215,6 +237,37 @@ impl Expr {
         }
     }
 
+    /// Everything that it reads of workflow variables and of `$states`.
+    #[must_use]
+    pub fn references(&self) -> Vec<Reference> {
+        let mut found = Vec::new();
+        self.references_at("", &mut found);
+        found
+    }
+
+    /// The slots of the workflow variables that it reads.
+    #[must_use]
+    pub fn variables(&self) -> Vec<u32> {
+        let slots = self.references().into_iter().filter_map(|reference| match reference.referent {
+            Referent::Variable(slot) => Some(slot),
+            Referent::States(_) => None,
+        });
+        slots.collect()
+    }
+
+    pub(crate) fn references_at(&self, pointer: &str, found: &mut Vec<Reference>) {
+        let mut variable =
+            |slot| found.push(Reference { pointer: pointer.to_owned(), referent: Referent::Variable(slot) });
+        match &self.0.kind {
+            Kind::Literal(_) => {}
+            Kind::Path(path) | Kind::Reference(path) => path.variable().into_iter().for_each(variable),
+            Kind::Intrinsic(call) => call.variables(&mut variable),
+            Kind::Condition(condition) => condition.variables(&mut variable),
+            Kind::Template(template) => template.references(pointer, found),
+            Kind::Query(query) => query.references(pointer, found),
+        }
+    }
+
     /// The text it was written as; empty for a literal, a template and a condition.
     #[must_use]
     pub fn source(&self) -> &str {
@@ -287,10 +340,11 @@ impl Expr {
             // The service gives null for an element past the end of an array, but fails for a missing key.
             Miss::NotFound(missing) if missing.past_end => Ok(Document::NULL),
             Miss::Exhausted => Err(self.invalid_path(&miss)),
-            Miss::NotFound(_) | Miss::Invalid(_) => {
+            Miss::NotFound(_) | Miss::Invalid(_) | Miss::Unassigned => {
                 let input = match path.root() {
                     Root::Input => clipped_json(scope.root),
                     Root::Context => clipped_json(&scope.context.context()),
+                    Root::Variable(_) => clipped_json(scope.root),
                 };
                 Err(runtime(format!(
                     "The JSONPath '{source}' specified for the field '{field}' could not be found in the input '{input}'"

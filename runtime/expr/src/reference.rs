@@ -1,7 +1,7 @@
 //! Reference paths: `ResultPath`, where a result is put.
 
 use crate::path::{Path, Step, clipped_json, position};
-use crate::{CompileError, ErrorName, EvalError};
+use crate::{CompileError, ErrorName, EvalError, VariableNames};
 use fleetstep_document::{Document, Text};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl ReferencePath {
             field: field.to_owned(),
             offset,
         };
-        let path = Path::parse(text).map_err(|flaw| error(flaw.reason, flaw.offset))?;
+        let path = Path::parse(text, &mut VariableNames::default()).map_err(|flaw| error(flaw.reason, flaw.offset))?;
         let steps = path.reference_steps().ok_or_else(|| {
             error("a reference path starts with '$' and has nothing but names and single indices".to_owned(), 0)
         })?;

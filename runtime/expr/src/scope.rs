@@ -19,6 +19,8 @@ pub struct Scope<'a> {
     pub variables: &'a [Option<Document>],
     /// The execution's own seeded chance, for `States.UUID` and `States.MathRandom`.
     pub chance: &'a Chance,
+    /// The time of the step, microseconds since the epoch: what `$now()` and `$millis()` of JSONata give.
+    pub now_us: i64,
 }
 
 /// Makes the context object.

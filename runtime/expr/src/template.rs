@@ -1,10 +1,10 @@
 //! Payload templates: documents in which keys that end in `.$` are expressions.
 
-use crate::{CompileError, EvalError, Expr, Scope, TemplateError};
+use crate::{CompileError, EvalError, Expr, Reference, Scope, TemplateError, VariableNames};
 use fleetstep_document::{Document, Object, ObjectBuilder, Text, View};
 
 /// How deep the changing part of a template may nest. Each level costs a stack frame.
-const DEPTH_MAX: usize = 256;
+pub(crate) const DEPTH_MAX: usize = 256;
 
 /// A compiled template. What is constant in it is shared, not built again.
 #[derive(Debug)]
@@ -16,8 +16,26 @@ pub(crate) enum Template {
 }
 
 impl Template {
-    pub(crate) fn compile(value: &Document) -> Result<Self, TemplateError> {
-        Compiler { pointer: String::new(), depth: 0 }.value(value)
+    pub(crate) fn compile(value: &Document, names: &mut VariableNames) -> Result<Self, TemplateError> {
+        Compiler { pointer: String::new(), depth: 0, names }.value(value)
+    }
+
+    /// What it reads. `pointer` is that of the template itself.
+    pub(crate) fn references(&self, pointer: &str, found: &mut Vec<Reference>) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Expr(expr) => expr.references_at(pointer, found),
+            Self::Object(entries) => {
+                for (key, template) in entries {
+                    template.references(&below(pointer, key), found);
+                }
+            }
+            Self::Array(items) => {
+                for (at, template) in items.iter().enumerate() {
+                    template.references(&below(pointer, &at.to_string()), found);
+                }
+            }
+        }
     }
 
     pub(crate) fn evaluate(&self, scope: &Scope<'_>) -> Result<Document, EvalError> {
@@ -39,13 +57,14 @@ impl Template {
     }
 }
 
-struct Compiler {
+struct Compiler<'n> {
     /// JSON pointer of the value that is being compiled.
     pointer: String,
     depth: usize,
+    names: &'n mut VariableNames,
 }
 
-impl Compiler {
+impl Compiler<'_> {
     fn value(&mut self, value: &Document) -> Result<Template, TemplateError> {
         match value.view() {
             View::Object(object) => self.object(value, object),
@@ -91,11 +110,12 @@ impl Compiler {
         Ok(template)
     }
 
-    fn expression(&self, key: &str, value: &Document) -> Result<Expr, TemplateError> {
+    fn expression(&mut self, key: &str, value: &Document) -> Result<Expr, TemplateError> {
         let Some(text) = value.as_str() else {
             return Err(self.error(key, format!("it is a {}, not a string", value.type_name())));
         };
-        Expr::path_or_intrinsic(text, key).map_err(|error| TemplateError { pointer: self.pointer.clone(), error })
+        Expr::path_or_intrinsic(text, key, self.names)
+            .map_err(|error| TemplateError { pointer: self.pointer.clone(), error })
     }
 
     fn error(&self, field: &str, reason: String) -> TemplateError {
@@ -111,7 +131,12 @@ fn has_expression(value: &Document) -> bool {
     }
 }
 
+/// The JSON pointer of a part.
+pub(crate) fn below(pointer: &str, token: &str) -> String {
+    format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
+}
+
 /// The value itself, when none of its parts changes.
-fn constant<'t>(value: &Document, mut parts: impl Iterator<Item = &'t Template>) -> Option<Template> {
+pub(crate) fn constant<'t>(value: &Document, mut parts: impl Iterator<Item = &'t Template>) -> Option<Template> {
     parts.all(|part| matches!(part, Template::Literal(_))).then(|| Template::Literal(value.clone()))
 }

@@ -456,6 +456,7 @@ impl<'a> Run<'a> {
             context: &context,
             variables: strand.variables.as_deref().map_or(&[], Vec::as_slice),
             chance: &self.execution.chance,
+            now_us: self.now.as_micros(),
         };
         evaluate(&scope).map_err(|error| self.fault(id, error))
     }

@@ -4,7 +4,7 @@ use super::value::{NO_JSONPATH, NO_TIMESTAMP};
 use super::{Checker, opening};
 use crate::fields::{NESTED_CONDITION, QueryLanguage};
 use crate::source::{Entry, Node, Place, Value};
-use fleetstep_expr::{Condition, OperandKind, Operator};
+use fleetstep_expr::{Condition, OperandKind, Operator, VariableNames};
 
 impl<'a> Checker<'a> {
     /// Checks the condition of a rule, or one within `And`, `Or` or `Not`.
@@ -66,7 +66,10 @@ impl<'a> Checker<'a> {
         if self.variable(path, place.field("Variable"), variable.extent) || operand_is_variable {
             return;
         }
-        let Err(error) = Condition::compare(operator, path, &operand.to_document()) else { return };
+        let Err(error) = Condition::compare(operator, path, &operand.to_document(), &mut VariableNames::default())
+        else {
+            return;
+        };
         if error.field == "Variable" {
             return self.no_expression(NO_JSONPATH, error, place.field("Variable"), variable);
         }

@@ -6,7 +6,7 @@ use crate::resource::{self, LATEST, Pattern, Resource, ResourceError};
 use crate::source::{Extent, Node, Place, Value};
 use crate::{Code, Severity};
 use fleetstep_document::Document;
-use fleetstep_expr::{Chance, CompileError, Expr, ReferencePath, Scope, parse_timestamp};
+use fleetstep_expr::{Chance, CompileError, Expr, ReferencePath, Scope, VariableNames, parse_timestamp};
 use std::collections::HashSet;
 use std::fmt::Display;
 
@@ -40,7 +40,9 @@ impl<'a> Checker<'a> {
                 None => self.not_one_of("", words.iter().copied(), place, node.extent),
             },
             Kind::NullablePath | Kind::ResultPath if node.is_null() => {}
-            Kind::Path | Kind::NullablePath => self.expression(node, place, |text| Expr::path(text, field.name)),
+            Kind::Path | Kind::NullablePath => {
+                self.expression(node, place, |text| Expr::path(text, field.name, &mut VariableNames::default()))
+            }
             Kind::PathOrIntrinsic => self.path_or_intrinsic(field.name, node, place, place),
             Kind::ReferencePath if node.as_text().is_some_and(|text| self.variable(text, place, node.extent)) => {}
             Kind::ReferencePath | Kind::ResultPath => self.reference_path(node, field.name, place),
@@ -138,7 +140,7 @@ impl<'a> Checker<'a> {
     fn path_or_intrinsic(&mut self, field: &str, node: &Node, place: Place<'_>, object: Place<'_>) {
         match node.as_text() {
             Some(text) if self.variable(text, place, node.extent) => {}
-            Some(text) => match Expr::path_or_intrinsic(text, field) {
+            Some(text) => match Expr::path_or_intrinsic(text, field, &mut VariableNames::default()) {
                 Ok(expression) => {
                     if let Some(failure) = certain_failure(text, &expression) {
                         self.schema(no_expression_in(field), object, node.extent);
@@ -283,6 +285,7 @@ fn certain_failure(text: &str, expression: &Expr) -> Option<String> {
         context: &nothing,
         variables: &[],
         chance: &Chance::new(0),
+        now_us: 0,
     };
     expression.evaluate(&scope).err().map(|failure| failure.message)
 }

@@ -25,7 +25,7 @@ fn definitions_are_accepted_and_refused_as_the_collection_says() {
             continue;
         }
         checked += 1;
-        let compilation = compile(&source, &Options { format: Format::Json, target: None });
+        let compilation = compile(&source, &Options { format: Format::Json, target: None, ..Options::default() });
         let errors = super::errors(&compilation);
         let is_exception = exceptions.remove(id).is_some();
         let expect_refusal = (case["verdict"] == "invalid") != is_exception;

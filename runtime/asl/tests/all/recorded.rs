@@ -21,7 +21,7 @@ fn options(workflow_type: Option<&str>) -> Options {
         Some("EXPRESS") => WorkflowType::Express,
         _ => WorkflowType::Standard,
     };
-    Options { format: Format::Json, target: Some(target) }
+    Options { format: Format::Json, target: Some(target), ..Options::default() }
 }
 
 #[test]

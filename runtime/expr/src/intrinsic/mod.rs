@@ -6,7 +6,7 @@ mod parse;
 
 use crate::expr::runtime;
 use crate::path::{Flaw, Miss, Path, clipped_json};
-use crate::{Chance, EvalError, Scope};
+use crate::{Chance, EvalError, Scope, VariableNames};
 use fleetstep_document::{Document, Text};
 use functions::Function;
 
@@ -41,8 +41,19 @@ pub(crate) enum Failure {
 
 impl Call {
     /// Compiles the text of a call.
-    pub(crate) fn parse(text: &str) -> Result<Self, Flaw> {
-        parse::call(text)
+    pub(crate) fn parse(text: &str, names: &mut VariableNames) -> Result<Self, Flaw> {
+        parse::call(text, names)
+    }
+
+    /// Says which variables the arguments read.
+    pub(crate) fn variables(&self, visit: &mut dyn FnMut(u32)) {
+        for argument in &self.arguments {
+            match argument {
+                Argument::Literal(_) => {}
+                Argument::Path { path, .. } => path.variable().into_iter().for_each(&mut *visit),
+                Argument::Call(call) => call.variables(visit),
+            }
+        }
     }
 
     /// The value, when it is the same whatever the scope and there is one.
@@ -57,6 +68,7 @@ impl Call {
                 context: &nothing,
                 variables: &[],
                 chance: &Chance::new(0),
+                now_us: 0,
             };
             self.evaluate(&scope).ok()
         })?
@@ -93,7 +105,7 @@ impl Argument {
             Self::Call(call) => call.evaluate(scope),
             Self::Path { path, source } => path.read(scope).map_err(|miss| match miss {
                 Miss::NotFound(_) => Failure::Missing { source: source.clone() },
-                Miss::Invalid(_) | Miss::Exhausted => Failure::Refused(miss.message().to_owned()),
+                Miss::Invalid(_) | Miss::Unassigned | Miss::Exhausted => Failure::Refused(miss.message().to_owned()),
             }),
         }
     }

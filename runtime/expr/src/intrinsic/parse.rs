@@ -2,14 +2,15 @@
 
 use super::functions::Function;
 use super::{Argument, Call, DEPTH_MAX};
+use crate::VariableNames;
 use crate::path::{Flaw, Path};
 use fleetstep_document::{Document, Text};
 
 type Parsed<T> = Result<T, Flaw>;
 
 /// A call and nothing after it.
-pub(super) fn call(text: &str) -> Parsed<Call> {
-    let mut parser = Parser { text, at: 0 };
+pub(super) fn call(text: &str, names: &mut VariableNames) -> Parsed<Call> {
+    let mut parser = Parser { text, at: 0, names };
     let call = parser.call(1)?;
     if parser.at < text.len() { parser.fail("text after the call") } else { Ok(call) }
 }
@@ -17,6 +18,7 @@ pub(super) fn call(text: &str) -> Parsed<Call> {
 struct Parser<'t> {
     text: &'t str,
     at: usize,
+    names: &'t mut VariableNames,
 }
 
 impl<'t> Parser<'t> {
@@ -105,7 +107,8 @@ impl<'t> Parser<'t> {
     /// A path, up to the comma or parenthesis that is not its own.
     fn path(&mut self) -> Parsed<Argument> {
         let source = path_text(self.rest());
-        let path = Path::parse(source).map_err(|flaw| Flaw { reason: flaw.reason, offset: self.at + flaw.offset })?;
+        let path = Path::parse(source, self.names)
+            .map_err(|flaw| Flaw { reason: flaw.reason, offset: self.at + flaw.offset })?;
         self.at += source.len();
         Ok(Argument::Path { path, source: Text::from(source) })
     }

@@ -17,6 +17,7 @@ mod parser;
 mod picture;
 mod process;
 mod program;
+mod references;
 mod regex;
 mod signature;
 mod stack;

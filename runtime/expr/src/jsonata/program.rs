@@ -2,6 +2,7 @@
 
 use super::ast::Node;
 use super::eval::Evaluator;
+use super::references::{References, references};
 use super::stack::Stack;
 use super::{Budget, JsonataError, Value, parser, process};
 use fleetstep_document::{Document, Text};
@@ -39,6 +40,11 @@ impl Jsonata {
     pub fn compile(source: &str) -> Result<Self, JsonataError> {
         let stack = Stack::here();
         Ok(Self { root: process::process(parser::parse(source, stack)?, stack)? })
+    }
+
+    /// What the expression reads of its surroundings.
+    pub(crate) fn references(&self) -> References {
+        references(&self.root)
     }
 
     /// Evaluates the expression. `input` is what `$` stands for, `None` for nothing; `bindings` are variables, their

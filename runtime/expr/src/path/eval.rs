@@ -18,6 +18,8 @@ pub(crate) enum Miss {
     NotFound(Box<NotFound>),
     /// A part of the path does not fit the kind of value that it meets.
     Invalid(Box<str>),
+    /// The path starts from a variable that has no value.
+    Unassigned,
     /// The query was given up: it looks at more than [`STEPS_MAX`] values, or deeper than [`LEVELS_MAX`].
     Exhausted,
 }
@@ -43,6 +45,7 @@ impl Miss {
         match self {
             Self::NotFound(missing) => &missing.message,
             Self::Invalid(message) => message,
+            Self::Unassigned => "The variable has no value",
             Self::Exhausted => "The query looks at too many values",
         }
     }

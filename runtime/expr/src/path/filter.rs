@@ -198,7 +198,7 @@ impl Operand {
             Kind::Query { segments, definite } => match query_within(segments, *definite, start, root, budget) {
                 Ok(made) => Value::Made(made),
                 // A part that does not fit this candidate is no more than a value that it lacks.
-                Err(Miss::NotFound(_) | Miss::Invalid(_)) => Value::Missing,
+                Err(Miss::NotFound(_) | Miss::Invalid(_) | Miss::Unassigned) => Value::Missing,
                 Err(exhausted @ Miss::Exhausted) => return Err(exhausted),
             },
         })

@@ -14,7 +14,7 @@ pub(crate) use eval::Miss;
 pub(crate) use parse::Flaw;
 pub(crate) use text::{clipped_json, java_text};
 
-use crate::Scope;
+use crate::{Scope, VariableNames};
 use filter::Filter;
 use fleetstep_document::{Document, Text};
 use function::Function;
@@ -29,6 +29,8 @@ pub(crate) enum Root {
     Input,
     /// `$$`: the context object.
     Context,
+    /// `$name`: the workflow variable in this slot.
+    Variable(u32),
 }
 
 /// A compiled path.
@@ -82,8 +84,13 @@ enum Segment {
 
 impl Path {
     /// Compiles the text of a path, which starts with `$`.
-    pub(crate) fn parse(text: &str) -> Result<Self, Flaw> {
-        let (root, segments) = parse::path(text)?;
+    pub(crate) fn parse(text: &str, names: &mut VariableNames) -> Result<Self, Flaw> {
+        let (start, segments) = parse::path(text)?;
+        let root = match start {
+            parse::Start::Input => Root::Input,
+            parse::Start::Context => Root::Context,
+            parse::Start::Variable(name) => Root::Variable(names.slot(name)),
+        };
         Ok(Self { root, kind: Kind::of(segments) })
     }
 
@@ -100,11 +107,20 @@ impl Path {
         self.root
     }
 
+    /// The slot of the variable that the path starts from, if it starts from one.
+    pub(crate) fn variable(&self) -> Option<u32> {
+        match self.root {
+            Root::Variable(slot) => Some(slot),
+            Root::Input | Root::Context => None,
+        }
+    }
+
     /// The value at the path where nothing has to be made to reach it: what nearly every path of an execution is.
     #[inline]
     pub(crate) fn at_hand<'d>(&self, scope: &Scope<'d>) -> Option<&'d Document> {
         match (&self.kind, self.root) {
             (Kind::Reference(steps), Root::Input) => follow(steps, scope.root),
+            (Kind::Reference(steps), Root::Variable(slot)) => follow(steps, variable(scope, slot)?),
             _ => None,
         }
     }
@@ -114,6 +130,7 @@ impl Path {
         match self.root {
             Root::Input => self.look(scope.root, look),
             Root::Context => self.look(&scope.context.context(), look),
+            Root::Variable(slot) => self.look(variable(scope, slot).ok_or(Miss::Unassigned)?, look),
         }
     }
 
@@ -154,6 +171,12 @@ impl Kind {
         let definite = eval::definite(&segments);
         Self::Query { segments: segments.into(), definite }
     }
+}
+
+/// The value of the variable in a slot, where it was assigned one.
+#[inline]
+fn variable<'d>(scope: &Scope<'d>, slot: u32) -> Option<&'d Document> {
+    scope.variables.get(slot as usize)?.as_ref()
 }
 
 /// The place that the steps lead to.

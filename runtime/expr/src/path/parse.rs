@@ -1,6 +1,6 @@
 //! Text to paths, by Jayway's grammar.
 
-use super::{Filter, Function, Root, SEGMENTS_MAX, Segment, Step};
+use super::{Filter, Function, SEGMENTS_MAX, Segment, Step};
 use fleetstep_document::Text;
 
 /// How deep filters, parentheses, negations and lists may nest in a path.
@@ -17,22 +17,43 @@ pub(crate) struct Flaw {
 
 pub(super) type Parsed<T> = Result<T, Flaw>;
 
-/// The root and the segments of a whole path.
-pub(super) fn path(text: &str) -> Parsed<(Root, Vec<Segment>)> {
+/// Where a path starts, as it is written.
+pub(super) enum Start<'t> {
+    /// `$`
+    Input,
+    /// `$$`
+    Context,
+    /// `$name`
+    Variable(&'t str),
+}
+
+/// The start and the segments of a whole path.
+pub(super) fn path(text: &str) -> Parsed<(Start<'_>, Vec<Segment>)> {
     let mut cursor = Cursor::new(text);
     if !cursor.took('$') {
         return cursor.fail("a JSONPath starts with '$'");
     }
-    let root = if cursor.took('$') { Root::Context } else { Root::Input };
-    if cursor.peek().is_some_and(|next| next.is_alphanumeric() || next == '_') {
-        let name: String = cursor.rest().chars().take_while(|&c| c.is_alphanumeric() || c == '_').collect();
-        return cursor.fail(format!("'${name}' names a workflow variable; variables are not supported yet"));
-    }
+    let start = match variable(&mut cursor) {
+        Some(name) => Start::Variable(name),
+        None if cursor.took('$') => Start::Context,
+        None => Start::Input,
+    };
     let segments = segments(&mut cursor, false)?;
     match cursor.peek() {
-        None => Ok((root, segments)),
+        None => Ok((start, segments)),
         Some(other) => cursor.fail(format!("unexpected '{other}'")),
     }
+}
+
+/// The name of a variable: letters, digits and underscores, of which the first is no digit.
+fn variable<'t>(cursor: &mut Cursor<'t>) -> Option<&'t str> {
+    let rest = cursor.rest();
+    if !rest.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        return None;
+    }
+    let name = &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())];
+    cursor.skip(name.len());
+    Some(name)
 }
 
 /// The segments that follow a root. Within a filter they end where the operand does.

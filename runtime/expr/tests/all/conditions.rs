@@ -1,7 +1,7 @@
 //! Choice rules against `data/conditions.json`, and the table of operators.
 
 use crate::expressions::check;
-use crate::json;
+use crate::{json, no_names};
 use fleetstep_document::Document;
 use fleetstep_expr::{Condition, Expr, OPERATORS, OperandKind, Operator};
 
@@ -24,7 +24,8 @@ pub(crate) fn condition(rule: &Document) -> Result<Condition, String> {
         .as_object()
         .and_then(|fields| fields.iter().find_map(|(key, value)| Some((Operator::named(key)?, value))))
         .ok_or("no operator")?;
-    Condition::compare(operator, variable, operand).map_err(|error| format!("{}: {error}", error.field))
+    Condition::compare(operator, variable, operand, &mut no_names())
+        .map_err(|error| format!("{}: {error}", error.field))
 }
 
 #[test]
@@ -48,7 +49,7 @@ fn every_operator_takes_its_kind_of_operand_and_no_other() {
         for (kind, operand) in &operands {
             let fits =
                 *kind == operator.operand || (operator.operand == OperandKind::String && operand.as_str().is_some());
-            let compiled = Condition::compare(operator, "$.x", operand);
+            let compiled = Condition::compare(operator, "$.x", operand, &mut no_names());
             assert_eq!(compiled.is_ok(), fits, "{} {operand}", operator.name);
         }
     }

@@ -3,7 +3,7 @@
 //! A case gives a `value`, an `error` (the message of a `States.Runtime`) or, when it is no expression at all, why it
 //! is `refused`.
 
-use crate::{json, over};
+use crate::{json, no_names, over};
 use fleetstep_document::Document;
 use fleetstep_expr::Expr;
 
@@ -48,25 +48,29 @@ pub(crate) fn check(table: &str, compile: impl Fn(&str) -> Result<Expr, String>)
 
 #[test]
 fn paths() {
-    check(include_str!("../data/paths.json"), |text| Expr::path(text, "InputPath").map_err(|error| error.reason));
+    check(include_str!("../data/paths.json"), |text| {
+        Expr::path(text, "InputPath", &mut no_names()).map_err(|error| error.reason)
+    });
 }
 
 #[test]
 fn filters() {
-    check(include_str!("../data/filters.json"), |text| Expr::path(text, "InputPath").map_err(|error| error.reason));
+    check(include_str!("../data/filters.json"), |text| {
+        Expr::path(text, "InputPath", &mut no_names()).map_err(|error| error.reason)
+    });
 }
 
 #[test]
 fn intrinsics() {
     check(include_str!("../data/intrinsics.json"), |text| {
-        Expr::path_or_intrinsic(text, "value.$").map_err(|error| error.reason)
+        Expr::path_or_intrinsic(text, "value.$", &mut no_names()).map_err(|error| error.reason)
     });
 }
 
 #[test]
 fn templates() {
     check(include_str!("../data/templates.json"), |text| {
-        Expr::template(&json(text)).map_err(|error| {
+        Expr::template(&json(text), &mut no_names()).map_err(|error| {
             let (pointer, error) = (error.pointer, error.error);
             format!("at '{pointer}' field '{}' offset {}: {error}", error.field, error.offset)
         })

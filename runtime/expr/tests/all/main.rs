@@ -13,7 +13,7 @@ mod references;
 mod suite;
 
 use fleetstep_document::Document;
-use fleetstep_expr::{Chance, EvalError, Scope};
+use fleetstep_expr::{Chance, EvalError, Scope, VariableNames};
 use std::path::{Path, PathBuf};
 
 /// A directory of the shared data, or a line that says that it is not there.
@@ -33,6 +33,11 @@ fn json(text: &str) -> Document {
     Document::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+/// Names for expressions that read no variable.
+fn no_names() -> VariableNames {
+    VariableNames::default()
+}
+
 /// Evaluates over `root` with the context object `context` and a fixed seed.
 fn over<T>(
     root: &Document,
@@ -40,6 +45,15 @@ fn over<T>(
     evaluate: impl FnOnce(&Scope<'_>) -> Result<T, EvalError>,
 ) -> Result<T, EvalError> {
     let chance = Chance::new(7);
-    let scope = Scope { root, input: root, result: None, error_output: None, context, variables: &[], chance: &chance };
+    let scope = Scope {
+        root,
+        input: root,
+        result: None,
+        error_output: None,
+        context,
+        variables: &[],
+        chance: &chance,
+        now_us: 0,
+    };
     evaluate(&scope)
 }

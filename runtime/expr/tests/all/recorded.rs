@@ -2,7 +2,7 @@
 //! over the expressions alone.
 
 use crate::conditions::condition;
-use crate::{json, over};
+use crate::{json, no_names, over};
 use fleetstep_document::{Document, Object, View};
 use fleetstep_expr::{Expr, ReferencePath};
 use std::path::{Path, PathBuf};
@@ -107,7 +107,7 @@ fn step(state: &Document, raw: &Document, context: &Document) -> Result<(Documen
         "Pass" => {
             let mut value = input.clone();
             if let Some(template) = state.get("Parameters") {
-                let template = Expr::template(template).expect("a template");
+                let template = Expr::template(template, &mut no_names()).expect("a template");
                 value = over(&input, context, |scope| template.evaluate(scope))?;
             }
             if let Some(result) = state.get("Result") {
@@ -137,7 +137,7 @@ fn filtered(state: &Document, field: &str, value: &Document, context: &Document)
         None => Ok(value.clone()),
         Some(View::Null) => Ok(Document::empty_object()),
         Some(View::String(text)) => {
-            let path = Expr::path(text, field).expect("a path");
+            let path = Expr::path(text, field, &mut no_names()).expect("a path");
             Ok(over(value, context, |scope| path.evaluate(scope))?)
         }
         _ => panic!("{field} is no path"),
@@ -158,7 +158,7 @@ fn placed(state: &Document, raw: &Document, value: Document) -> Result<Document,
 fn failure(state: &Document, input: &Document, context: &Document) -> Result<Failure, Failure> {
     let part = |literal: &str, path: &str| -> Result<Option<String>, Failure> {
         if let Some(text) = state.get(path).and_then(Document::as_str) {
-            let expr = Expr::path_or_intrinsic(text, path).expect("an expression");
+            let expr = Expr::path_or_intrinsic(text, path, &mut no_names()).expect("an expression");
             return Ok(Some(over(input, context, |scope| expr.string(scope))?.to_string()));
         }
         Ok(state.get(literal).and_then(Document::as_str).map(str::to_owned))

@@ -1,6 +1,6 @@
 //! `ResultPath`, and the readers of `…Path` fields.
 
-use crate::{json, over};
+use crate::{json, no_names, over};
 use fleetstep_document::Document;
 use fleetstep_expr::{ErrorName, EvalError, Expr, ReferencePath};
 
@@ -65,7 +65,7 @@ fn check<T: PartialEq + std::fmt::Debug>(
 ) {
     for (value, expected) in cases {
         let input = if value.is_empty() { json("{}") } else { json(&format!("{{\"v\":{value}}}")) };
-        let expr = Expr::path("$.v", field).expect("a path");
+        let expr = Expr::path("$.v", field, &mut no_names()).expect("a path");
         let got = over(&input, &Document::NULL, |scope| read(&expr, scope));
         match (&got, expected) {
             (Ok(got), Ok(expected)) => assert_eq!(got, expected, "{field} {value}"),
@@ -161,10 +161,10 @@ fn items_are_an_array() {
         Expr::array,
         &[("[1]", Ok(json("[1]"))), ("{}", Err("Reference path \"$.v\" must point to array."))],
     );
-    let path = Expr::path("$.a.v", "ItemsPath").expect("a path");
+    let path = Expr::path("$.a.v", "ItemsPath", &mut no_names()).expect("a path");
     let error = over(&json(r#"{"a":{}}"#), &Document::NULL, |scope| path.array(scope)).expect_err("nothing there");
     assert_eq!(error.to_string(), r#"States.ReferencePathConflict: Unable to apply step "v" to input {"a":{}}"#);
-    let context = Expr::path("$$.Execution.Input", "ItemsPath").expect("a path");
+    let context = Expr::path("$$.Execution.Input", "ItemsPath", &mut no_names()).expect("a path");
     let got = over(&Document::NULL, &json(r#"{"Execution":{"Input":{}}}"#), |scope| context.array(scope));
     assert_eq!(got.expect_err("no array").message, "Reference path \"$.Execution.Input\" must point to array.");
 }
@@ -172,7 +172,7 @@ fn items_are_an_array() {
 #[test]
 fn errors_and_causes_are_strings() {
     let read = |text: &str, input: &str| {
-        let expr = Expr::path_or_intrinsic(text, "CausePath").expect("an expression");
+        let expr = Expr::path_or_intrinsic(text, "CausePath", &mut no_names()).expect("an expression");
         over(&json(input), &Document::NULL, |scope| expr.string(scope)).map_err(|error| error.message)
     };
     assert_eq!(read("$.c", r#"{"c":"why"}"#).as_deref(), Ok("why"));

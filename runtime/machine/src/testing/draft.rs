@@ -5,7 +5,7 @@ use crate::{
     State, StateId, Task, TaskId, Until,
 };
 use fleetstep_document::{Document, Text};
-use fleetstep_expr::{Condition, Expr, Operator, ReferencePath};
+use fleetstep_expr::{Condition, Expr, Operator, ReferencePath, VariableNames};
 use std::time::Duration;
 
 /// A state before its list is known: names of other states are still names. What is written wrongly panics.
@@ -74,11 +74,12 @@ fn literal(json: &str) -> Expr {
 }
 
 fn template(json: &str) -> Expr {
-    Expr::template(&Document::parse(json.as_bytes()).expect("a template is JSON")).expect("a template compiles")
+    Expr::template(&Document::parse(json.as_bytes()).expect("a template is JSON"), &mut VariableNames::default())
+        .expect("a template compiles")
 }
 
 fn path(text: &str, field: &str) -> Expr {
-    Expr::path(text, field).expect("a path compiles")
+    Expr::path(text, field, &mut VariableNames::default()).expect("a path compiles")
 }
 
 impl Draft {
@@ -118,7 +119,8 @@ impl Draft {
         let rule = |&(variable, operator, operand, next): &(&str, &str, &str, &'static str)| {
             let operator = Operator::named(operator).expect("the operator exists");
             let operand = Document::parse(operand.as_bytes()).expect("an operand is JSON");
-            let condition = Condition::compare(operator, variable, &operand).expect("a comparison compiles");
+            let condition = Condition::compare(operator, variable, &operand, &mut VariableNames::default())
+                .expect("a comparison compiles");
             (Expr::condition(condition), next)
         };
         Self::new(name, Act::Choice { rules: rules.iter().map(rule).collect(), default })
