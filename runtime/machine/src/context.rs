@@ -20,9 +20,15 @@ pub(crate) struct Context<'a> {
 
 impl ContextSource for Context<'_> {
     fn context(&self) -> Document {
-        if let Some(given) = self.inspection.and_then(Inspection::context) {
-            return self.with_item(given);
+        match self.inspection.and_then(Inspection::context) {
+            Some(given) => self.with_item(given),
+            None => self.own(),
         }
+    }
+}
+
+impl Context<'_> {
+    fn own(&self) -> Document {
         let identity = &self.execution.identity;
         let execution = ObjectBuilder::with_capacity(6)
             .with("Id", identity.execution_arn.clone())
@@ -34,18 +40,19 @@ impl ContextSource for Context<'_> {
         let machine = ObjectBuilder::with_capacity(2)
             .with("Id", identity.state_machine_arn.clone())
             .with("Name", identity.state_machine_name.clone());
-        let context = ObjectBuilder::with_capacity(4)
+        let mut context = ObjectBuilder::with_capacity(4)
             .with("Execution", execution.build())
             .with("StateMachine", machine.build())
             .with("State", self.state());
-        match self.item() {
-            Some((index, value)) => context.with("Map", map(index, value)).build(),
-            None => context.build(),
+        if let Some((index, value)) = self.item() {
+            context.push("Map", map(index, value));
         }
+        for (name, value) in self.inspection.map_or(&[][..], Inspection::context_extras) {
+            context.push(name.clone(), value.clone());
+        }
+        context.build()
     }
-}
 
-impl Context<'_> {
     fn state(&self) -> Document {
         let strand = &self.execution.strands[self.strand as usize];
         let state = &self.program.states[strand.state.index()];

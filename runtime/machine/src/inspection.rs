@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Iterations of a Map for which its `ItemSelector` is evaluated in a test: a step must not take forever.
 const SELECTED_MAX: usize = 1_000;
 
-/// Variables by name.
+/// Documents by name.
 pub type Variables = Vec<(Text, Document)>;
 
 /// How a state is to be tested.
@@ -27,6 +27,8 @@ pub struct Trial {
     pub mock: Option<Result<Document, Failure>>,
     /// The context object, in place of the execution's own.
     pub context: Option<Document>,
+    /// What the execution's own context object has beside its usual fields.
+    pub context_extras: Variables,
     /// The variables that the state finds.
     pub variables: Variables,
     /// How often the retrier that a failure comes to was used before.
@@ -91,6 +93,10 @@ impl Inspection {
     #[must_use]
     pub fn at(&self, step: Step) -> Option<&Document> {
         self.steps.iter().find(|(at, _)| *at == step).map(|(_, document)| document)
+    }
+
+    pub(crate) fn context_extras(&self) -> &[(Text, Document)] {
+        &self.trial.context_extras
     }
 
     pub(crate) fn context(&self) -> Option<&Document> {

@@ -10,6 +10,8 @@ mod members;
 mod operations;
 mod refusals;
 mod start;
+mod test_state;
+mod validate;
 
 pub(crate) use input::parse_input;
 pub(crate) use start::write_failure;
@@ -58,7 +60,8 @@ async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Re
         Operation::DescribeStateMachine => machines::describe(service, &request),
         Operation::DeleteStateMachine => machines::delete(service, &request).await,
         Operation::ListStateMachines => machines::list(service, &request),
-        Operation::ValidateStateMachineDefinition => machines::validate(&request),
+        Operation::ValidateStateMachineDefinition => validate::validate(&request),
+        Operation::TestState => test_state::test_state(service, &request).await,
         Operation::ListTagsForResource => machines::list_tags(service, &request),
         other => refusals::answer(service, other, &request),
     };

@@ -76,7 +76,6 @@ pub(super) fn answer(service: &Service, operation: Operation, request: &Document
             let message = "Tags are set when a state machine is created; changing them is not supported yet";
             Err(Fault::new(Kind::ValidationException, message))
         }
-        Op::TestState => Err(not_built("TestState", "State tests")),
         Op::StartSyncExecution
         | Op::StartExecution
         | Op::CreateStateMachine
@@ -85,6 +84,7 @@ pub(super) fn answer(service: &Service, operation: Operation, request: &Document
         | Op::DeleteStateMachine
         | Op::ListStateMachines
         | Op::ListTagsForResource
+        | Op::TestState
         | Op::ValidateStateMachineDefinition => unreachable!("{operation:?} is answered before"),
     }
 }
