@@ -4,6 +4,8 @@
 //! `value` hold what the table cannot say.
 
 mod choice;
+mod expressions;
+mod scopes;
 mod transitions;
 mod value;
 
@@ -11,6 +13,8 @@ use crate::fields::{self, Feature, Field, Kind, QueryLanguage, Rule, Shape};
 use crate::hint::did_you_mean;
 use crate::source::{Extent, Lines, Node, Place, Value};
 use crate::{Code, Diagnostic, LONE_STATE_NAME, Options, Severity, WorkflowType};
+use fleetstep_expr::VariableNames;
+use scopes::Scope;
 use std::collections::HashSet;
 
 /// The longest name of a state, in characters.
@@ -27,14 +31,13 @@ pub(crate) struct Findings {
 pub(crate) fn check(root: &Node, lines: &Lines<'_>, options: &Options) -> Findings {
     let mut checker = Checker::new(root, lines, options);
     let language = checker.machine_language;
-    checker.jsonata(root, Place::Root);
     checker.object(root, &fields::MACHINE, Place::Root, language);
     checker.findings()
 }
 
 /// Checks the one state of a machine that was made around it.
 pub(crate) fn check_state(root: &Node, lines: &Lines<'_>, options: &Options) -> Findings {
-    let mut checker = Checker::new(root, lines, options);
+    let mut checker = Checker { is_lone: true, ..Checker::new(root, lines, options) };
     if let Some(state) = root.get("States").and_then(|states| states.get(LONE_STATE_NAME)) {
         checker.state(state, Place::Root.field("States").field(LONE_STATE_NAME));
     }
@@ -47,6 +50,11 @@ struct Checker<'a> {
     /// Whether all that leaves the machine is mocked, so that all of it may stand in the program.
     mocked: bool,
     machine_language: QueryLanguage,
+    /// Whether a state is checked without its machine: which variables there are is not known then.
+    is_lone: bool,
+    /// The variables that are assigned in each list of states around the place, the outermost first.
+    scopes: Vec<Scope<'a>>,
+    names: VariableNames,
     diagnostics: Vec<Diagnostic>,
     /// What is wrong with transitions comes after all else, as on the service; with the target that is missing.
     transitions: Vec<(Diagnostic, Option<&'a str>)>,
@@ -56,22 +64,16 @@ struct Checker<'a> {
     labels: HashSet<&'a str>,
 }
 
-/// The `QueryLanguage` of a machine or a state, if it says one.
-fn language_of(node: &Node) -> Option<QueryLanguage> {
-    match node.text_of("QueryLanguage") {
-        Some("JSONata") => Some(QueryLanguage::Jsonata),
-        Some("JSONPath") => Some(QueryLanguage::JsonPath),
-        _ => None,
-    }
-}
-
 impl<'a> Checker<'a> {
     fn new(root: &Node, lines: &'a Lines<'a>, options: &Options) -> Self {
         Checker {
             lines,
             target: options.target,
             mocked: options.mocked,
-            machine_language: language_of(root).unwrap_or(QueryLanguage::JsonPath),
+            machine_language: QueryLanguage::of(root).unwrap_or(QueryLanguage::JsonPath),
+            is_lone: false,
+            scopes: Vec::new(),
+            names: VariableNames::default(),
             diagnostics: Vec::new(),
             transitions: Vec::new(),
             incomplete: false,
@@ -138,17 +140,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn jsonata(&mut self, node: &Node, place: Place<'_>) {
-        if let (Some(QueryLanguage::Jsonata), Some(value)) = (language_of(node), node.get("QueryLanguage")) {
-            self.incomplete = true;
-            self.not_built("JSONata", place.field("QueryLanguage"), value.extent);
-        }
-    }
-
     /// Checks `node` against `shape`, and all that is below it.
     fn object(&mut self, node: &'a Node, shape: &'static Shape, place: Place<'_>, language: QueryLanguage) {
         if !matches!(node.value, Value::Object(_)) {
             return self.wrong_type("Object", place, node.extent);
+        }
+        if shape.is_container {
+            self.scopes.push(Scope::of(node, self.machine_language));
         }
         self.missing_fields(node, shape, place, language);
         self.groups(node, shape, place, language);
@@ -178,6 +176,7 @@ impl<'a> Checker<'a> {
             Rule::Catcher | Rule::None => {}
         }
         if shape.is_container {
+            self.scopes.pop();
             self.container(node, place);
         }
     }
@@ -265,8 +264,11 @@ impl<'a> Checker<'a> {
         if states.is_empty() {
             return self.schema("Value cannot be empty", place, node.extent);
         }
-        for state in states {
+        for (at, state) in states.iter().enumerate() {
             let place = place.field(&state.key);
+            if let Some(scope) = self.scopes.last_mut() {
+                scope.enter(at);
+            }
             if !self.state_names.insert(&state.key) {
                 let message = format!("Duplicate State name: {}", state.key);
                 self.report(Severity::Error, Code::DuplicateStateName, message, place, state.key_extent);
@@ -283,13 +285,12 @@ impl<'a> Checker<'a> {
         if !matches!(node.value, Value::Object(_)) {
             return self.wrong_type("Object", place, node.extent);
         }
-        let own = language_of(node);
+        let own = QueryLanguage::of(node);
         if (own, self.machine_language) == (Some(QueryLanguage::JsonPath), QueryLanguage::Jsonata) {
             let extent = node.get("QueryLanguage").map_or(node.extent, |value| value.extent);
             let rule = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
             return self.schema(rule, place, extent);
         }
-        self.jsonata(node, place);
         let Some(kind) = node.get("Type") else {
             return self.schema("These fields are required: [Type]", place, opening(node));
         };

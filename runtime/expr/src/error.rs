@@ -1,5 +1,7 @@
 //! What can go wrong with an expression, when it is compiled and when it is evaluated.
 
+use fleetstep_document::Text;
+
 /// Why a text is no expression. The caller adds the place within the definition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}: {reason}")]
@@ -71,4 +73,14 @@ pub struct EvalError {
     pub name: ErrorName,
     /// The service's wording.
     pub message: String,
+    /// The JSONata field at fault, as the message names it: `Output/total`.
+    pub field: Option<Text>,
+}
+
+impl EvalError {
+    /// An error that is told without its field.
+    #[must_use]
+    pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
+        Self { name, message: message.into(), field: None }
+    }
 }

@@ -327,10 +327,8 @@ impl Expr {
             _ => None,
         };
         let Some(key) = key else { return self.invalid_path(miss) };
-        EvalError {
-            name: ErrorName::ReferencePathConflict,
-            message: format!("Unable to apply step \"{key}\" to input {}", clipped_json(scope.root)),
-        }
+        let message = format!("Unable to apply step \"{key}\" to input {}", clipped_json(scope.root));
+        EvalError::new(ErrorName::ReferencePathConflict, message)
     }
 
     /// What a `….$` field has where its path finds nothing.
@@ -356,7 +354,7 @@ impl Expr {
 
 /// A failure that no `Catch` sees.
 pub(crate) fn runtime(message: String) -> EvalError {
-    EvalError { name: ErrorName::Runtime, message }
+    EvalError::new(ErrorName::Runtime, message)
 }
 
 /// A string as it is, anything else as JSON.

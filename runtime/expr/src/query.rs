@@ -75,6 +75,7 @@ pub(crate) fn failed(source: &str, field: &str, complaint: &str) -> EvalError {
     EvalError {
         name: ErrorName::QueryEvaluationError,
         message: format!("The JSONata expression '{source}' specified for the field '{field}' {complaint}"),
+        field: Some(Text::from(field)),
     }
 }
 

@@ -57,10 +57,8 @@ impl ReferencePath {
     /// As those of [`Self::place`].
     pub fn place_in(&self, mut into: Document, value: Document) -> Result<Document, EvalError> {
         if !fits(&into, &self.steps) {
-            return Err(EvalError {
-                name: ErrorName::ResultPathMatchFailure,
-                message: format!("Unable to apply ReferencePath {} to input {}", self.source, clipped_json(&into)),
-            });
+            let message = format!("Unable to apply ReferencePath {} to input {}", self.source, clipped_json(&into));
+            return Err(EvalError::new(ErrorName::ResultPathMatchFailure, message));
         }
         if let Some(slot) = slot(&mut into, &self.steps) {
             *slot = value;

@@ -8,7 +8,8 @@ use crate::act::{Act, Acted};
 use crate::recover::Fault;
 use crate::run::{Exit, Run, Sight};
 use crate::strand::StrandId;
-use crate::{Failure, Map, OUTPUT_BYTES_MAX, Retrier, StateId};
+use crate::variables::{self, Assigned};
+use crate::{Failure, Map, Next, OUTPUT_BYTES_MAX, Retrier, StateId};
 use fleetstep_document::{Document, Text};
 use fleetstep_expr::Expr;
 use std::sync::Arc;
@@ -132,14 +133,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Notes what the state assigns.
-    pub(crate) fn note_assigned(&mut self, id: StrandId, values: &[(usize, Document)]) {
+    /// Notes what the state assigns, and where it leads.
+    pub(crate) fn note_left(&mut self, id: StrandId, assigned: &[Assigned], next: Next) {
         let program = self.program;
         let Some(inspection) = self.inspected(id) else { return };
-        for (slot, value) in values {
-            let name = &program.variables[*slot];
-            inspection.variables.retain(|(known, _)| known != name);
-            inspection.variables.push((name.clone(), value.clone()));
+        for (name, value) in variables::by_name(program, assigned) {
+            inspection.variables.retain(|(known, _)| *known != name);
+            inspection.variables.push((name, value));
+        }
+        if let Next::State(next) = next {
+            inspection.next = Some(next);
         }
     }
 

@@ -21,6 +21,7 @@ mod references;
 mod regex;
 mod signature;
 mod stack;
+mod top_level;
 mod value;
 
 pub use budget::{Ambient, Budget};

@@ -4,6 +4,7 @@ use super::ast::Node;
 use super::eval::Evaluator;
 use super::references::{References, references};
 use super::stack::Stack;
+use super::top_level::top_level;
 use super::{Budget, JsonataError, Value, parser, process};
 use fleetstep_document::{Document, Text};
 use std::fmt;
@@ -45,6 +46,12 @@ impl Jsonata {
     /// What the expression reads of its surroundings.
     pub(crate) fn references(&self) -> References {
         references(&self.root)
+    }
+
+    /// The names that it looks up in the context item, `$` itself and `$$` among them: a workflow gives it none.
+    #[must_use]
+    pub fn top_level(&self) -> Vec<Text> {
+        top_level(&self.root)
     }
 
     /// Evaluates the expression. `input` is what `$` stands for, `None` for nothing; `bindings` are variables, their

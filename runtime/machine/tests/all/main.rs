@@ -9,3 +9,4 @@ mod limits;
 mod recovery;
 mod states;
 mod support;
+mod variables;
