@@ -7,10 +7,10 @@ use fleetstep_document::{Document, Text};
 use std::sync::Arc;
 
 /// Names the place that a `%` looks back to; the evaluator binds the value there under [`Slot::name`].
-pub(super) type SlotId = usize;
+pub(crate) type SlotId = usize;
 
 /// A node, and what `process` found out about it.
-pub(super) struct Node {
+pub(crate) struct Node {
     pub(super) kind: Kind,
     /// In characters of the source, behind the token.
     pub(super) position: usize,
@@ -37,7 +37,7 @@ pub(super) struct Node {
     pub(super) seeking: Vec<SlotId>,
 }
 
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Literal(Document),
     Name(Text),
     Variable(Text),
@@ -76,28 +76,28 @@ pub(super) enum Kind {
     Transform(Arc<Transform>),
 }
 
-pub(super) enum Stage {
+pub(crate) enum Stage {
     Filter(Node),
     Index(Text),
 }
 
-pub(super) struct Group {
+pub(crate) struct Group {
     pub(super) pairs: Vec<(Node, Node)>,
     pub(super) position: usize,
 }
 
-pub(super) struct Call {
+pub(crate) struct Call {
     pub(super) procedure: Box<Node>,
     pub(super) arguments: Vec<Node>,
 }
 
-pub(super) struct Lambda {
+pub(crate) struct Lambda {
     pub(super) parameters: Vec<Text>,
     pub(super) signature: Option<Signature>,
     pub(super) body: Node,
 }
 
-pub(super) struct Transform {
+pub(crate) struct Transform {
     pub(super) pattern: Node,
     pub(super) update: Node,
     pub(super) delete: Option<Node>,
@@ -106,7 +106,7 @@ pub(super) struct Transform {
 
 /// An operator between two values.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(crate) enum Operator {
     Add,
     Subtract,
     Multiply,

@@ -1,6 +1,22 @@
 //! What an evaluation may use up, and what comes in from the world outside.
 
+use super::value::Value;
 use super::{Code, JsonataError};
+
+/// Nodes that one evaluation may evaluate, with what counts like it: some 50 to 100 ms.
+pub const STEPS_MAX: u64 = 1_000_000;
+
+/// Bytes of texts and of items that one evaluation may make, whether it keeps them or not.
+pub const MADE_BYTES_MAX: u64 = 64 << 20;
+
+/// Evaluations that may be nested in each other.
+pub const DEPTH_MAX: u32 = 300;
+
+/// Copying or looking at so many items takes about as long as evaluating a node.
+const ITEMS_PER_STEP: usize = 8;
+
+/// Copying or looking through so much text takes about as long as evaluating a node.
+const TEXT_BYTES_PER_STEP: usize = 256;
 
 /// Items that one array may have: what the range operator of jsonata-js allows.
 pub(crate) const ARRAY_ITEMS_MAX: usize = 10_000_000;
@@ -20,9 +36,9 @@ pub trait Ambient {
 pub struct Budget<'a> {
     /// Nested evaluations.
     pub depth_max: u32,
-    /// Nodes evaluated and items visited.
+    /// Nodes evaluated; items and texts that are gone through count as some of them.
     pub steps_max: u64,
-    /// Bytes of text and items that are made, by a rough measure (16 bytes an item).
+    /// Bytes of texts and items that are made.
     pub bytes_max: u64,
     /// Time and chance.
     pub ambient: &'a mut dyn Ambient,
@@ -33,7 +49,7 @@ pub struct Budget<'a> {
 impl<'a> Budget<'a> {
     /// The bounds that an expression of a workflow gets.
     pub fn new(ambient: &'a mut dyn Ambient) -> Self {
-        Self { depth_max: 300, steps_max: 50_000_000, bytes_max: 1 << 28, ambient, steps: 0, bytes: 0 }
+        Self { depth_max: DEPTH_MAX, steps_max: STEPS_MAX, bytes_max: MADE_BYTES_MAX, ambient, steps: 0, bytes: 0 }
     }
 
     /// Takes `steps` from the budget.
@@ -46,10 +62,34 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
+    /// Takes it from the budget that so many items are looked at.
+    #[inline]
+    pub(crate) fn look_at(&mut self, items: usize) -> Result<(), JsonataError> {
+        self.spend((items / ITEMS_PER_STEP) as u64)
+    }
+
+    /// Takes it from the budget that so many items are put into an array or an object.
+    #[inline]
+    pub(crate) fn items(&mut self, items: usize) -> Result<(), JsonataError> {
+        self.look_at(items)?;
+        self.allocate(items.saturating_mul(size_of::<Value>()))
+    }
+
+    /// Takes it from the budget that so many bytes of text are gone through.
+    #[inline]
+    pub(crate) fn read(&mut self, bytes: usize) -> Result<(), JsonataError> {
+        self.spend((bytes / TEXT_BYTES_PER_STEP) as u64)
+    }
+
+    /// How many bytes may still be made.
+    pub(crate) fn bytes_left(&self) -> usize {
+        usize::try_from(self.bytes_max.saturating_sub(self.bytes)).unwrap_or(usize::MAX)
+    }
+
     /// Takes `bytes` from the budget. Functions that build texts or arrays say so before they build.
     #[inline]
     pub(crate) fn allocate(&mut self, bytes: usize) -> Result<(), JsonataError> {
-        self.bytes += bytes as u64;
+        self.bytes = self.bytes.saturating_add(bytes as u64);
         if self.bytes > self.bytes_max {
             return Err(exceeded("The expression needs more memory than an evaluation may use"));
         }

@@ -5,10 +5,11 @@ use super::{Code, JsonataError, Value};
 use fleetstep_document::{Document, Text, View, write_string};
 
 /// Whether a value counts as true, as `$boolean` has it; nothing does not. An infinite number is D1001.
-pub(crate) fn truthy(value: &Value) -> Result<bool, JsonataError> {
+pub(crate) fn truthy(value: &Value, budget: &mut Budget<'_>) -> Result<bool, JsonataError> {
     if let Some(items) = value.items() {
         for item in items.iter() {
-            if truthy(&item)? {
+            budget.spend(1)?;
+            if truthy(&item, budget)? {
                 return Ok(true);
             }
         }
@@ -40,33 +41,40 @@ pub(crate) fn numeric(value: &Value) -> Result<Option<f64>, JsonataError> {
 
 /// The text of a value as `$string` makes it (and `&`, `$join`): a string as it is, a function as the empty text,
 /// anything else as JSON with numbers of fifteen digits. `pretty` indents by two. Nothing gives the empty text.
-pub(crate) fn text(value: &Value, pretty: bool) -> Result<Text, JsonataError> {
+pub(crate) fn text(value: &Value, pretty: bool, budget: &mut Budget<'_>) -> Result<Text, JsonataError> {
     match value {
         Value::Undefined | Value::Function(_) => return Ok(Text::new()),
         Value::NotFinite(_) => return Err(JsonataError::new(Code::D3001)),
-        Value::Array(array) if array.outer_wrapper => return text(&array.items().get(0).unwrap_or_default(), pretty),
+        Value::Array(array) if array.outer_wrapper => {
+            return text(&array.items().get(0).unwrap_or_default(), pretty, budget);
+        }
         _ => {}
     }
     if let Some(text) = value.as_text() {
         return Ok(text.clone());
     }
     let mut out = Vec::new();
-    Writer { out: &mut out, pretty, level: 0 }.value(value)?;
+    let mut writer = Writer { out: &mut out, pretty, level: 0, bytes_max: budget.bytes_left(), budget };
+    writer.value(value)?;
+    budget.allocate(out.len())?;
     // Everything that is written comes from strings and ASCII.
     Ok(Text::from(String::from_utf8(out).unwrap_or_default()))
 }
 
 /// Writes a value as `JSON.stringify` does.
-struct Writer<'a> {
+struct Writer<'a, 'b> {
     out: &'a mut Vec<u8>,
     pretty: bool,
     level: usize,
+    bytes_max: usize,
+    budget: &'a mut Budget<'b>,
 }
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
     fn value(&mut self, value: &Value) -> Result<(), JsonataError> {
         // Arrays share their items, so that a small value may stand for a text of any length.
-        if self.out.len() > TEXT_BYTES_MAX {
+        self.budget.spend(1)?;
+        if self.out.len() > self.bytes_max {
             return Err(exceeded("The text is too long"));
         }
         if let Some(items) = value.items() {
@@ -147,8 +155,6 @@ fn precise(number: f64) -> f64 {
 
 /// The significant digits of a number in a text.
 const DIGITS_MAX: usize = 15;
-/// The longest text that a value is written as.
-const TEXT_BYTES_MAX: usize = 64 << 20;
 
 /// Takes from the budget what it costs to look at all there is in a value. Arrays and objects share their parts, so
 /// that a small value may take any time to walk through: who does so pays first.
@@ -197,8 +203,14 @@ pub(crate) fn number_document(number: f64) -> Document {
     if number.trunc() == number && number.abs() < 9.007_199_254_740_992e15 {
         return Document::from(number as i64);
     }
+    if SHORTEST.contains(&number.abs()) {
+        return Document::from(number);
+    }
     Document::number_from_text(&number_text(number))
 }
+
+/// Between these a fraction's shortest text is the same in JavaScript and in a document.
+const SHORTEST: std::ops::Range<f64> = 1e-5..1e15;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! What an expression reads that it does not make itself: workflow variables and parts of `$states`.
 
+use super::Dialect;
 use super::ast::{Group, Kind, Node, Stage};
-use super::functions;
 use fleetstep_document::Text;
 
 /// The variable that holds what a state can see.
@@ -18,13 +18,14 @@ pub(crate) struct References {
 }
 
 /// What the tree reads.
-pub(super) fn references(root: &Node) -> References {
-    let mut walk = Walk { found: References::default(), bound: Vec::new() };
+pub(super) fn references(root: &Node, dialect: &'static Dialect) -> References {
+    let mut walk = Walk { dialect, found: References::default(), bound: Vec::new() };
     walk.node(root);
     walk.found
 }
 
 struct Walk {
+    dialect: &'static Dialect,
     found: References,
     /// What the expression itself has bound so far.
     bound: Vec<Text>,
@@ -125,7 +126,7 @@ impl Walk {
     /// The name of a library function that is called reads no variable.
     fn procedure(&mut self, procedure: &Node) {
         match &procedure.kind {
-            Kind::Variable(name) if functions::lookup(name).is_some() => {}
+            Kind::Variable(name) if self.dialect.function(name).is_some() => {}
             _ => self.node(procedure),
         }
     }

@@ -73,6 +73,11 @@ impl Signature {
         Ok(Self { parameters })
     }
 
+    /// Whether a check looks at the items of arrays.
+    pub(crate) fn looks_into_arrays(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter.subtype.is_some())
+    }
+
     /// Checks the arguments, fills in the context and wraps single values into arrays.
     pub(crate) fn validate(&self, arguments: Vec<Value>, context: &Value) -> Result<Vec<Value>, JsonataError> {
         let supplied: Vec<char> = arguments.iter().map(symbol).collect();
@@ -101,6 +106,23 @@ impl Signature {
             }
         }
         Ok(validated)
+    }
+
+    /// Does what [`Self::validate`] does where each argument fits the parameter at its place, which is nearly always;
+    /// `false`, and nothing done, where that is not so or the context has to fill in.
+    pub(crate) fn accept(&self, arguments: &mut Vec<Value>) -> Result<bool, JsonataError> {
+        let Some((given, missing)) = self.parameters.split_at_checked(arguments.len()) else { return Ok(false) };
+        let plain = given.iter().zip(&**arguments).all(|(parameter, argument)| parameter.types.contains(symbol(argument)));
+        if !plain || self.parameters.iter().any(|one| one.repeated) || missing.iter().any(|one| !one.optional || one.context) {
+            return Ok(false);
+        }
+        for (at, (parameter, argument)) in given.iter().zip(arguments.iter_mut()).enumerate() {
+            if parameter.array {
+                *argument = parameter.to_array(std::mem::take(argument), at + 1)?;
+            }
+        }
+        arguments.resize(self.parameters.len(), Value::Undefined);
+        Ok(true)
     }
 
     /// The error that says which argument is the first that does not fit.

@@ -1,6 +1,6 @@
 //! The values that an evaluation works on: documents, arrays and objects under construction, functions.
 
-use super::budget::{VALUE_DEPTH_MAX, exceeded};
+use super::budget::{Budget, VALUE_DEPTH_MAX, exceeded};
 use super::cast::number_document;
 use super::eval::Function;
 use super::{Code, JsonataError};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 /// [`Array`] or an [`ObjectValue`], since only these can hold functions; read both forms through [`Value::items`] and
 /// [`Value::fields`].
 #[derive(Clone, Default)]
-pub(in crate::jsonata) enum Value {
+pub(crate) enum Value {
     /// Nothing.
     #[default]
     Undefined,
@@ -195,7 +195,7 @@ pub(crate) struct ObjectValue {
 }
 
 /// How many values a document may be made of.
-const NODES_MAX: usize = 20_000_000;
+const NODES_MAX: usize = 500_000;
 
 /// Up to this many keys a look-up walks along the entries.
 const LINEAR_KEYS_MAX: usize = 12;
@@ -312,7 +312,7 @@ impl Value {
     }
 
     /// The function, if it is one.
-    pub(in crate::jsonata) fn as_function(&self) -> Option<&Rc<Function>> {
+    pub(crate) fn as_function(&self) -> Option<&Rc<Function>> {
         match self {
             Self::Function(function) => Some(function),
             _ => None,
@@ -418,31 +418,62 @@ impl Value {
         }
     }
 
-    /// Deep equality as the operator `=` has it: arrays by items, objects by fields, functions by identity.
-    pub(crate) fn deep_equal(&self, other: &Self) -> bool {
+    /// Whether it is the same value as JavaScript's `===` has it: arrays and objects by identity.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Array(a), Self::Array(b)) if Rc::ptr_eq(a, b) => return true,
-            (Self::Object(a), Self::Object(b)) if Rc::ptr_eq(a, b) => return true,
-            _ => {}
-        }
-        if let (Self::Document(a), Self::Document(b)) = (self, other) {
-            return match (a.view(), b.view()) {
+            (Self::Document(a), Self::Document(b)) => match (a.view(), b.view()) {
                 (View::Number(a), View::Number(b)) => a.as_f64() == b.as_f64(),
+                (View::Array(a), View::Array(b)) => std::ptr::eq(a, b),
+                (View::Object(a), View::Object(b)) => std::ptr::eq(a, b),
                 _ => a == b,
-            };
-        }
-        if let (Some(a), Some(b)) = (self.items(), other.items()) {
-            return a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.deep_equal(&b));
-        }
-        if let (Some(a), Some(b)) = (self.fields(), other.fields()) {
-            return a.len() == b.len() && a.iter().all(|(key, value)| value.deep_equal(&b.get(&key)));
-        }
-        match (self, other) {
-            (Self::Undefined, Self::Undefined) => true,
-            (Self::NotFinite(a), Self::NotFinite(b)) => a == b,
+            },
+            (Self::Array(a), Self::Array(b)) => Rc::ptr_eq(a, b),
+            (Self::Object(a), Self::Object(b)) => Rc::ptr_eq(a, b),
             (Self::Function(a), Self::Function(b)) => Rc::ptr_eq(a, b),
+            (Self::NotFinite(a), Self::NotFinite(b)) => a == b,
             _ => false,
         }
+    }
+
+    /// Deep equality as the operator `=` has it: arrays by items, objects by fields, functions by identity.
+    pub(crate) fn deep_equal(&self, other: &Self, budget: &mut Budget<'_>) -> Result<bool, JsonataError> {
+        if self.is_same(other) {
+            return Ok(true);
+        }
+        if let (Some(a), Some(b)) = (self.items(), other.items()) {
+            budget.spend(1)?;
+            if a.len() != b.len() {
+                return Ok(false);
+            }
+            for (a, b) in a.iter().zip(b.iter()) {
+                if !a.deep_equal(&b, budget)? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        if let (Some(a), Some(b)) = (self.fields(), other.fields()) {
+            budget.spend(1)?;
+            if a.len() != b.len() {
+                return Ok(false);
+            }
+            for (key, value) in a.iter() {
+                if !value.deep_equal(&b.get(&key), budget)? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        Ok(matches!((self, other), (Self::Undefined, Self::Undefined)))
+    }
+}
+
+/// Whether two documents that are neither arrays nor objects are equal; nothing when they are.
+pub(crate) fn scalars_equal(a: &Document, b: &Document) -> Option<bool> {
+    match (a.view(), b.view()) {
+        (View::Number(a), View::Number(b)) => Some(a.as_f64() == b.as_f64()),
+        (View::Array(_) | View::Object(_), View::Array(_) | View::Object(_)) => None,
+        _ => Some(a == b),
     }
 }
 

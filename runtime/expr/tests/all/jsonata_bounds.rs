@@ -20,7 +20,6 @@ fn outcome(source: &str) -> String {
     let run = move || {
         let mut world = Still;
         let mut budget = Budget::new(&mut world);
-        budget.steps_max = 2_000_000;
         let answer = Jsonata::compile(&source).and_then(|compiled| compiled.evaluate(None, [], &mut budget));
         match answer {
             Ok(answer) => answer.into_document().map_or_else(|| "nothing".to_owned(), |document| document.to_json()),
@@ -74,6 +73,45 @@ fn stays_within_bounds() {
         (
             "doubling a string",
             "($f := function($n, $s){$n = 0 ? $s : $f($n - 1, $s & $s)}; $f(64, 'a'))".to_owned(),
+            "U1001",
+        ),
+        (
+            "comparing what holds itself twice",
+            "($f := function($n, $a){$n = 0 ? $a : $f($n - 1, {'a': $a, 'b': $a})}; $f(60, 1) = $f(60, 1))".to_owned(),
+            "U1001",
+        ),
+        (
+            "casting what holds itself twice",
+            "($f := function($n, $a){$n = 0 ? $a : $f($n - 1, [[$a], [$a]])}; $f(60, 0) ? 1 : 2)".to_owned(),
+            "U1001",
+        ),
+        (
+            "writing what holds itself twice",
+            "($f := function($n, $a){$n = 0 ? $a : $f($n - 1, {'a': $a, 'b': $a})}; $string($f(60, 1)))".to_owned(),
+            "U1001",
+        ),
+        (
+            "giving what holds itself twice",
+            "($f := function($n, $a){$n = 0 ? $a : $f($n - 1, {'a': $a, 'b': $a})}; $f(60, 1))".to_owned(),
+            "U1001",
+        ),
+        (
+            "a chain of frames",
+            "($s := 'function(){$eval($s)}'; $f := function($n, $g){$n = 0 ? 1 : $f($n - 1, $g())}; $f(20000, $eval($s)))"
+                .to_owned(),
+            "1",
+        ),
+        ("places without end", "($a := [1..1000]; $count($a[[1..10000000]]))".to_owned(), "U1001"),
+        (
+            "measuring a long text again and again",
+            "($d := function($n, $s){$n = 0 ? $s : $d($n - 1, $s & $s)}; $s := $d(22, 'a');
+              $f := function($n){$n = 0 ? 1 : ($length($s); $f($n - 1))}; $f(100000))"
+                .to_owned(),
+            "U1001",
+        ),
+        (
+            "copying an array again and again",
+            "($a := [1..100000]; $f := function($n){$n = 0 ? 1 : ($count($a[]); $f($n - 1))}; $f(100000))".to_owned(),
             "U1001",
         ),
         ("a range of ranges", "$count([1..10000000].[1..10000000])".to_owned(), "U1001"),

@@ -2,31 +2,32 @@
 
 use super::{Env, Evaluator, Frame, Function, LambdaValue, Outcome};
 use crate::jsonata::ast::{Call, Kind, Node};
-use crate::jsonata::functions::{self, Arguments};
-use crate::jsonata::{Code, JsonataError, Value};
+use crate::jsonata::functions;
+use crate::jsonata::signature::Signature;
+use crate::jsonata::{Arguments, Code, Items, JsonataError, Value};
 use std::rc::Rc;
 
 impl Evaluator<'_, '_> {
     /// Calls a function value with exactly these arguments. The error of a value that is no function is T1006.
-    pub(in crate::jsonata) fn call(&mut self, function: &Value, arguments: Vec<Value>) -> Outcome {
-        let env = self.environment.clone();
+    pub(crate) fn call(&mut self, function: &Value, arguments: Vec<Value>) -> Outcome {
+        let env = self.environment.clone().unwrap_or_default();
         self.apply(function, arguments, &Value::NULL, &env)
     }
 
     /// Calls a function value as `$map` and its like do: with as many of `arguments` (value, index, whole array) as
     /// the function declares, at least one.
-    pub(in crate::jsonata) fn call_higher_order(&mut self, function: &Value, arguments: [Value; 3]) -> Outcome {
+    pub(crate) fn call_higher_order(&mut self, function: &Value, arguments: [Value; 3]) -> Outcome {
         let wanted = self.arity(function).clamp(1, 3);
         self.call(function, arguments.into_iter().take(wanted).collect())
     }
 
     /// How many parameters a function value declares.
-    pub(in crate::jsonata) fn arity(&self, function: &Value) -> usize {
+    pub(crate) fn arity(&self, function: &Value) -> usize {
         match function.as_function().map(Rc::as_ref) {
-            Some(Function::Native(native)) => native.arity,
+            Some(Function::Native(known)) => known.native.arity,
             Some(Function::Lambda(lambda)) => lambda.parameters().len(),
             Some(Function::Partial { arguments, .. }) => arguments.iter().filter(|given| given.is_none()).count(),
-            Some(Function::Chain(..) | Function::Regex(_) | Function::Transform { .. }) => 1,
+            Some(Function::Chain { .. } | Function::Regex(_) | Function::Transform { .. }) => 1,
             Some(Function::NextMatch { .. } | Function::TailCall(_)) | None => 0,
         }
     }
@@ -82,21 +83,21 @@ impl Evaluator<'_, '_> {
     fn apply_once(&mut self, function: &Value, arguments: Vec<Value>, input: &Value, env: &Env) -> Outcome {
         let Some(function) = function.as_function() else { return Err(JsonataError::new(Code::T1006)) };
         match function.as_ref() {
-            Function::Native(native) => {
-                let values = functions::signature(native).validate(arguments, input)?;
-                let outer = std::mem::replace(&mut self.environment, env.clone());
-                let result = (native.call)(self, &Arguments { values: &values, context: input });
+            Function::Native(known) => {
+                let values = self.validate(&known.signature, arguments, input)?;
+                let outer = self.environment.replace(env.clone());
+                let result = (known.native.call)(self, &Arguments { values: &values, context: input });
                 self.environment = outer;
                 result
             }
             Function::Lambda(lambda) => self.apply_lambda(lambda, arguments, input),
-            Function::Partial { function, arguments: given } => {
+            Function::Partial { function, arguments: given, .. } => {
                 let mut open = arguments.into_iter();
                 let fill = |given: &Option<Value>| given.clone().unwrap_or_else(|| open.next().unwrap_or_default());
                 let arguments = given.iter().map(fill).collect();
                 self.apply(function, arguments, &Value::NULL, env)
             }
-            Function::Chain(first, second) => {
+            Function::Chain { first, second, .. } => {
                 let argument = arguments.into_iter().next().unwrap_or_default();
                 let between = self.apply(first, vec![argument], &Value::NULL, env)?;
                 self.apply(second, vec![between], &Value::NULL, env)
@@ -117,9 +118,29 @@ impl Evaluator<'_, '_> {
         }
     }
 
+    /// Checks arguments; those that are long take as long as their length says to check and to work through.
+    pub(in crate::jsonata) fn validate(
+        &mut self,
+        signature: &Signature,
+        mut arguments: Vec<Value>,
+        input: &Value,
+    ) -> Result<Vec<Value>, JsonataError> {
+        for argument in &arguments {
+            if let Some(text) = argument.as_str() {
+                self.budget.read(text.len())?;
+            } else if signature.looks_into_arrays() {
+                self.budget.look_at(argument.items().map_or(0, Items::len))?;
+            }
+        }
+        if signature.accept(&mut arguments)? {
+            return Ok(arguments);
+        }
+        signature.validate(arguments, input)
+    }
+
     fn apply_lambda(&mut self, lambda: &LambdaValue, arguments: Vec<Value>, input: &Value) -> Outcome {
         let arguments = match &lambda.lambda.signature {
-            Some(signature) if lambda.open.is_none() => signature.validate(arguments, input)?,
+            Some(signature) if lambda.open.is_none() => self.validate(signature, arguments, input)?,
             _ => arguments,
         };
         let frame = Frame::inside(&lambda.env);
@@ -144,7 +165,9 @@ impl Evaluator<'_, '_> {
             return Err(located(JsonataError::new(Code::T1008), node, call));
         };
         let Function::Lambda(lambda) = function.as_ref() else {
-            return Ok(Value::Function(Rc::new(Function::Partial { function: procedure, arguments: given })));
+            let deepest = given.iter().flatten().map(Value::depth).max().unwrap_or(0);
+            let depth = 1 + deepest.max(procedure.depth());
+            return Ok(Value::Function(Rc::new(Function::Partial { function: procedure, arguments: given, depth })));
         };
         let frame = Frame::inside(&lambda.env);
         let mut open = Vec::new();
@@ -156,7 +179,7 @@ impl Evaluator<'_, '_> {
             }
         }
         let (code, input) = (lambda.lambda.clone(), lambda.input.clone());
-        let lambda = LambdaValue { lambda: code, open: Some(open), input, env: frame };
+        let lambda = LambdaValue::new(code, Some(open), input, frame);
         Ok(Value::Function(Rc::new(Function::Lambda(lambda))))
     }
 
@@ -171,7 +194,8 @@ impl Evaluator<'_, '_> {
             return Err(JsonataError::new(Code::T2006).at(node.position).value("value", &function));
         }
         if left.as_function().is_some() {
-            return Ok(Value::Function(Rc::new(Function::Chain(left, function))));
+            let depth = 1 + left.depth().max(function.depth());
+            return Ok(Value::Function(Rc::new(Function::Chain { first: left, second: function, depth })));
         }
         self.apply(&function, vec![left], &Value::NULL, env)
     }

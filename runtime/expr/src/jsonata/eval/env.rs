@@ -6,11 +6,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A frame to share: functions keep the one that they were made in.
-pub(in crate::jsonata) type Env = Rc<Frame>;
+pub(crate) type Env = Rc<Frame>;
 
 /// The variables of one block, call or tuple.
 #[derive(Default)]
-pub(in crate::jsonata) struct Frame {
+pub(crate) struct Frame {
     bindings: RefCell<Vec<(Text, Value)>>,
     parent: Option<Env>,
 }
@@ -46,5 +46,15 @@ impl Frame {
     pub(super) fn clear(&self) {
         let bindings = std::mem::take(&mut *self.bindings.borrow_mut());
         drop(bindings);
+    }
+}
+
+impl Drop for Frame {
+    /// Lets go of the frames around it one by one: `$eval` makes chains of them that are longer than the stack.
+    fn drop(&mut self) {
+        let mut next = self.parent.take();
+        while let Some(mut frame) = next.and_then(Rc::into_inner) {
+            next = frame.parent.take();
+        }
     }
 }

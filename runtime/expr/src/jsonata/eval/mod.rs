@@ -10,29 +10,33 @@ mod transform;
 
 use super::ast::{Kind, Lambda, Node, Transform};
 use super::budget::exceeded;
-use super::cast::truthy;
-use super::functions::{self, Native};
+use super::dialect::Known;
 use super::regex::Regex;
 use super::stack::Stack;
 use super::value::Array;
-use super::{Budget, Code, JsonataError, Value, parser, process};
+use super::{Budget, Code, Dialect, JsonataError, Value, parser, process};
 use env::{Env, Frame};
 use fleetstep_document::Text;
 use std::rc::Rc;
 use std::sync::Arc;
 
+// What the compiled form shares with this one.
+pub(in crate::jsonata) use group::{Groups, appended};
+pub(in crate::jsonata) use operators::{arithmetic, calculate, compare, compare_documents, range};
+pub(in crate::jsonata) use path::{keep_singleton, place, reset};
+
 /// A function value.
-pub(in crate::jsonata) enum Function {
+pub(crate) enum Function {
     /// Of the library.
-    Native(&'static Native),
+    Native(&'static Known),
     /// Made by the expression, with the variables and the context that it was made in.
     Lambda(LambdaValue),
     /// A call that the caller of the function in which it stands makes.
     TailCall(TailCall),
     /// A function some of whose arguments are given.
-    Partial { function: Value, arguments: Vec<Option<Value>> },
+    Partial { function: Value, arguments: Vec<Option<Value>>, depth: u32 },
     /// One function after the other.
-    Chain(Value, Value),
+    Chain { first: Value, second: Value, depth: u32 },
     /// A regular expression literal: called with a string it gives `{match, start, end, groups, next}`. The string
     /// functions look at it directly.
     Regex(Arc<Regex>),
@@ -43,37 +47,39 @@ pub(in crate::jsonata) enum Function {
 }
 
 /// A function made by the expression.
-pub(in crate::jsonata) struct LambdaValue {
+pub(crate) struct LambdaValue {
     lambda: Arc<Lambda>,
     /// The parameters that are not bound in `env` yet; `None`: all of them.
     open: Option<Vec<Text>>,
     input: Value,
     env: Env,
+    depth: u32,
 }
 
 /// A call to be made, with the variables and the context of its place.
-pub(in crate::jsonata) struct TailCall {
+pub(crate) struct TailCall {
     call: Arc<Node>,
     input: Value,
     env: Env,
 }
 
 impl LambdaValue {
+    fn new(lambda: Arc<Lambda>, open: Option<Vec<Text>>, input: Value, env: Env) -> Self {
+        let depth = 1 + input.depth();
+        Self { lambda, open, input, env, depth }
+    }
+
     fn parameters(&self) -> &[Text] {
         self.open.as_deref().unwrap_or(&self.lambda.parameters)
     }
 }
 
 impl Function {
-    /// How deep values are nested in it.
+    /// How deep values are nested in it. Each kind that holds values keeps the number, since a function may hold
+    /// another one twice.
     pub(crate) fn depth(&self) -> u32 {
         match self {
-            Self::Lambda(lambda) => 1 + lambda.input.depth(),
-            Self::Partial { function, arguments } => {
-                let deepest = arguments.iter().flatten().map(Value::depth).max().unwrap_or(0);
-                1 + deepest.max(function.depth())
-            }
-            Self::Chain(first, second) => 1 + first.depth().max(second.depth()),
+            Self::Lambda(LambdaValue { depth, .. }) | Self::Partial { depth, .. } | Self::Chain { depth, .. } => *depth,
             _ => 0,
         }
     }
@@ -84,10 +90,11 @@ impl Function {
 pub(crate) struct Evaluator<'b, 'a> {
     /// The bounds, time and chance.
     pub(crate) budget: &'b mut Budget<'a>,
+    dialect: &'static Dialect,
     depth: u32,
     stack: Stack,
     /// The variables where the function of the library that runs was called.
-    environment: Env,
+    environment: Option<Env>,
     /// Frames in which functions are bound: they may hold each other, and are emptied in the end.
     tied: Vec<Env>,
 }
@@ -105,18 +112,18 @@ type Outcome = Result<Value, JsonataError>;
 
 impl<'b, 'a> Evaluator<'b, 'a> {
     /// An evaluation with nothing bound.
-    pub(super) fn new(budget: &'b mut Budget<'a>) -> Self {
-        Self { budget, depth: 0, stack: Stack::here(), environment: Env::default(), tied: Vec::new() }
+    pub(super) fn new(budget: &'b mut Budget<'a>, dialect: &'static Dialect) -> Self {
+        Self { budget, dialect, depth: 0, stack: Stack::here(), environment: None, tied: Vec::new() }
     }
 
     /// Evaluates a whole expression.
     pub(super) fn run(&mut self, root: &Node, input: Value, bindings: Vec<(Text, Value)>) -> Outcome {
-        let env = Frame::inside(&self.environment);
+        let env = Env::default();
         for (name, value) in bindings {
             env.set(name, value);
         }
         env.set(Text::from("$"), input.clone());
-        self.environment = env.clone();
+        self.environment = Some(env.clone());
         let input = match input.items() {
             Some(_) => {
                 let mut wrapper = Array::sequence(vec![input]);
@@ -130,12 +137,12 @@ impl<'b, 'a> Evaluator<'b, 'a> {
 
     /// Evaluates a text as an expression of its own (`$eval`), in the environment of the call. A text that does not
     /// compile is D3120, one that fails is D3121; a bound that it exceeds stays what it is.
-    pub(in crate::jsonata) fn evaluate_text(&mut self, text: &str, input: &Value) -> Outcome {
+    pub(crate) fn evaluate_text(&mut self, text: &str, input: &Value) -> Outcome {
         let wrapped = |code, error: &JsonataError| JsonataError::new(code).text("value", error.message());
         let root = parser::parse(text, self.stack)
             .and_then(|raw| process::process(raw, self.stack))
             .map_err(|error| wrapped(Code::D3120, &error))?;
-        let env = self.environment.clone();
+        let env = self.environment.clone().unwrap_or_default();
         self.eval(&root, input, &env).map_err(|error| match error.code() {
             Code::U1001 => error,
             _ => wrapped(Code::D3121, &error),
@@ -146,8 +153,10 @@ impl<'b, 'a> Evaluator<'b, 'a> {
     fn lookup(&self, name: &str, env: &Env) -> Value {
         match env.get(name) {
             Some(value) => value,
-            None => functions::lookup(name)
-                .map_or(Value::Undefined, |native| Value::Function(Rc::new(Function::Native(native)))),
+            None => match self.dialect.function(name) {
+                Some(known) => Value::Function(Rc::new(Function::Native(known))),
+                None => Value::Undefined,
+            },
         }
     }
 
@@ -179,7 +188,18 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             result = self.group(group, result, env)?;
         }
         self.depth -= 1;
+        if node.keep_array {
+            self.pay_to_own(&result)?;
+        }
         collapse(result, node.keep_array).checked()
+    }
+
+    /// Takes it from the budget that the array is copied when it is changed, if it is shared.
+    fn pay_to_own(&mut self, value: &Value) -> Result<(), JsonataError> {
+        match value {
+            Value::Array(array) if Rc::strong_count(array) > 1 => self.budget.items(array.items().len()),
+            _ => Ok(()),
+        }
     }
 
     fn eval_kind(&mut self, node: &Node, input: &Value, env: &Env) -> Outcome {
@@ -210,12 +230,12 @@ impl<'b, 'a> Evaluator<'b, 'a> {
                 Ok(Value::Function(Rc::new(Function::TailCall(TailCall { call, input, env }))))
             }
             Kind::Lambda(lambda) => {
-                let lambda = LambdaValue { lambda: lambda.clone(), open: None, input: input.clone(), env: env.clone() };
+                let lambda = LambdaValue::new(lambda.clone(), None, input.clone(), env.clone());
                 Ok(Value::Function(Rc::new(Function::Lambda(lambda))))
             }
             Kind::Condition { condition, then, otherwise } => {
                 let condition = self.eval(condition, input, env)?;
-                match (truthy(&condition)?, otherwise) {
+                match (self.truthy(&condition)?, otherwise) {
                     (true, _) => self.eval(then, input, env),
                     (false, Some(otherwise)) => self.eval(otherwise, input, env),
                     (false, None) => Ok(Value::Undefined),
@@ -223,7 +243,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             }
             Kind::Default { left, right, coalesce } => {
                 let left = self.eval(left, input, env)?;
-                let taken = if *coalesce { !left.is_undefined() } else { truthy(&left)? };
+                let taken = if *coalesce { !left.is_undefined() } else { self.truthy(&left)? };
                 if taken { Ok(left) } else { self.eval(right, input, env) }
             }
             Kind::Block(expressions) => {
@@ -250,7 +270,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
 }
 
 /// What a sequence comes to: nothing, its only item, or itself.
-fn collapse(value: Value, keep_array: bool) -> Value {
+pub(in crate::jsonata) fn collapse(value: Value, keep_array: bool) -> Value {
     let Value::Array(mut array) = value else { return value };
     if !array.sequence {
         return Value::Array(array);

@@ -5,7 +5,8 @@ use crate::jsonata::ast::{Node, Operator};
 use crate::jsonata::budget::ARRAY_ITEMS_MAX;
 use crate::jsonata::cast::{numeric, text, truthy};
 use crate::jsonata::value::Array;
-use crate::jsonata::{Code, JsonataError, Value};
+use crate::jsonata::{Code, Items, JsonataError, Value};
+use fleetstep_document::{Document, View};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -20,8 +21,12 @@ impl Evaluator<'_, '_> {
     ) -> Outcome {
         let left = self.eval(left, input, env)?;
         match operator {
-            Operator::And => Ok(Value::from(truthy(&left)? && truthy(&self.eval(right, input, env)?)?)),
-            Operator::Or => Ok(Value::from(truthy(&left)? || truthy(&self.eval(right, input, env)?)?)),
+            Operator::And => Ok(Value::from(
+                self.truthy(&left)? && self.eval(right, input, env).and_then(|right| self.truthy(&right))?,
+            )),
+            Operator::Or => Ok(Value::from(
+                self.truthy(&left)? || self.eval(right, input, env).and_then(|right| self.truthy(&right))?,
+            )),
             _ => {
                 let right = self.eval(right, input, env)?;
                 self.operate(operator, left, right)
@@ -36,18 +41,20 @@ impl Evaluator<'_, '_> {
             }
             Operator::Equal | Operator::NotEqual => {
                 let comparable = !left.is_undefined() && !right.is_undefined();
-                Ok(Value::from(comparable && left.deep_equal(&right) == (operator == Operator::Equal)))
+                let equal = comparable && left.deep_equal(&right, self.budget)?;
+                Ok(Value::from(comparable && equal == (operator == Operator::Equal)))
             }
             Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
                 compare(operator, &left, &right)
             }
             Operator::Concat => {
-                let (left, right) = (text(&left, false)?, text(&right, false)?);
+                let (left, right) = (text(&left, false, self.budget)?, text(&right, false, self.budget)?);
                 self.budget.allocate(left.len() + right.len())?;
+                self.budget.read(left.len() + right.len())?;
                 Ok(Value::from([left.as_str(), right.as_str()].concat()))
             }
             Operator::Range => range(&left, &right),
-            _ => Ok(Value::from(includes(&left, &right))),
+            _ => Ok(Value::from(self.includes(&left, &right)?)),
         }
     }
 
@@ -77,6 +84,7 @@ impl Evaluator<'_, '_> {
             if let Value::Array(array) = &value {
                 return Ok(Value::Array(Rc::new(array.unmarked(node.cons_array))));
             }
+            self.budget.items(value.items().map_or(1, Items::len))?;
             return Ok(self.constructed(node, joined(value)));
         }
         let mut results = Vec::with_capacity(items.len());
@@ -85,12 +93,25 @@ impl Evaluator<'_, '_> {
             if item.is_array_constructor() {
                 results.push(value);
             } else {
-                let more = joined(value);
-                self.budget.allocate(more.len() * size_of::<Value>())?;
-                results.extend(more);
+                self.budget.items(value.items().map_or(1, Items::len))?;
+                results.extend(joined(value));
             }
         }
         Ok(self.constructed(node, results))
+    }
+
+    pub(in crate::jsonata) fn includes(&mut self, left: &Value, right: &Value) -> Result<bool, JsonataError> {
+        if left.is_undefined() || right.is_undefined() {
+            return Ok(false);
+        }
+        let Some(items) = right.items() else { return Ok(right.is_same(left)) };
+        self.budget.look_at(items.len())?;
+        Ok(items.iter().any(|item| item.is_same(left)))
+    }
+
+    /// Whether a value counts as true.
+    pub(in crate::jsonata) fn truthy(&mut self, value: &Value) -> Result<bool, JsonataError> {
+        truthy(value, self.budget)
     }
 
     fn constructed(&self, node: &Node, items: Vec<Value>) -> Value {
@@ -109,7 +130,7 @@ fn joined(value: Value) -> Vec<Value> {
     }
 }
 
-fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome {
+pub(in crate::jsonata) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome {
     let number = |value: &Value, code| match numeric(value)? {
         None if !value.is_undefined() => Err(JsonataError::new(code).value("value", value)),
         number => Ok(number),
@@ -117,16 +138,21 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome {
     let left = number(left, Code::T2001)?;
     let right = number(right, Code::T2002)?;
     let (Some(left), Some(right)) = (left, right) else { return Ok(Value::Undefined) };
-    Ok(Value::from(match operator {
+    Ok(Value::from(calculate(operator, left, right)))
+}
+
+/// What an arithmetic operator makes of two numbers.
+pub(in crate::jsonata) fn calculate(operator: Operator, left: f64, right: f64) -> f64 {
+    match operator {
         Operator::Add => left + right,
         Operator::Subtract => left - right,
         Operator::Multiply => left * right,
         Operator::Divide => left / right,
         _ => left % right,
-    }))
+    }
 }
 
-fn compare(operator: Operator, left: &Value, right: &Value) -> Outcome {
+pub(in crate::jsonata) fn compare(operator: Operator, left: &Value, right: &Value) -> Outcome {
     let comparable = |value: &Value| value.is_undefined() || is_orderable(value);
     if !comparable(left) || !comparable(right) {
         let culprit = if is_orderable(left) { right } else { left };
@@ -138,13 +164,26 @@ fn compare(operator: Operator, left: &Value, right: &Value) -> Outcome {
     if left.as_str().is_some() != right.as_str().is_some() {
         return Err(JsonataError::new(Code::T2009).value("value", left).value("value2", right));
     }
-    let order = order(left, right);
-    Ok(Value::from(match operator {
+    Ok(Value::from(in_order(operator, order(left, right))))
+}
+
+fn in_order(operator: Operator, order: Option<Ordering>) -> bool {
+    match operator {
         Operator::Less => order == Some(Ordering::Less),
         Operator::LessOrEqual => matches!(order, Some(Ordering::Less | Ordering::Equal)),
         Operator::Greater => order == Some(Ordering::Greater),
         _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-    }))
+    }
+}
+
+/// Compares two numbers or two strings; nothing when that is not what they are.
+pub(in crate::jsonata) fn compare_documents(operator: Operator, left: &Document, right: &Document) -> Option<bool> {
+    let order = match (left.view(), right.view()) {
+        (View::Number(left), View::Number(right)) => left.as_f64().partial_cmp(&right.as_f64()),
+        (View::String(left), View::String(right)) => Some(left.encode_utf16().cmp(right.encode_utf16())),
+        _ => return None,
+    };
+    Some(in_order(operator, order))
 }
 
 /// Whether the value is a string or a number.
@@ -160,19 +199,7 @@ pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     }
 }
 
-fn includes(left: &Value, right: &Value) -> bool {
-    if left.is_undefined() || right.is_undefined() {
-        return false;
-    }
-    // By identity, as jsonata-js: two arrays or objects are never the same one.
-    let same = |item: &Value| item.items().is_none() && item.fields().is_none() && item.deep_equal(left);
-    match right.items() {
-        Some(items) => items.iter().any(|item| same(&item)),
-        None => same(right),
-    }
-}
-
-fn range(left: &Value, right: &Value) -> Outcome {
+pub(in crate::jsonata) fn range(left: &Value, right: &Value) -> Outcome {
     let whole = |value: &Value, code| match value.as_f64() {
         _ if value.is_undefined() => Ok(None),
         Some(number) if number.trunc() == number && number.abs() <= 9.007_199_254_740_992e15 => Ok(Some(number as i64)),

@@ -2,9 +2,9 @@
 
 use super::{Env, Evaluator, Frame, Outcome};
 use crate::jsonata::ast::{Kind, Node, Stage};
-use crate::jsonata::cast::{numeric, truthy};
-use crate::jsonata::value::{Array, Tuple};
-use crate::jsonata::{JsonataError, Value};
+use crate::jsonata::cast::numeric;
+use crate::jsonata::value::{Array, Fields, Tuple};
+use crate::jsonata::{Items, JsonataError, Value};
 use fleetstep_document::{Text, View};
 use std::rc::Rc;
 
@@ -39,6 +39,7 @@ impl Evaluator<'_, '_> {
             };
         }
         if node.keep_singleton {
+            self.pay_to_own(&current)?;
             current = keep_singleton(current);
         }
         match &node.group {
@@ -59,7 +60,7 @@ impl Evaluator<'_, '_> {
             return Ok(sorted);
         }
         let Some(items) = input.items() else { return Ok(Value::sequence(Vec::new())) };
-        self.budget.allocate(items.len() * size_of::<Value>())?;
+        self.budget.items(items.len())?;
         let mut results = Vec::with_capacity(items.len());
         for item in items.iter() {
             let mut result = self.eval(step, &item, env)?;
@@ -76,14 +77,15 @@ impl Evaluator<'_, '_> {
             return Ok(results.swap_remove(0));
         }
         if results.len() == 1 && results[0].is_sequence() && !is_cons(&results[0]) {
-            return Ok(reset(results.swap_remove(0)));
+            let only = results.swap_remove(0);
+            self.pay_to_own(&only)?;
+            return Ok(reset(only));
         }
         let mut joined = Vec::with_capacity(results.len());
         for result in results {
             match result.items() {
                 Some(items) if !is_cons(&result) => {
-                    self.budget.spend(items.len() as u64)?;
-                    self.budget.allocate(items.len() * size_of::<Value>())?;
+                    self.budget.items(items.len())?;
                     joined.extend(items.iter());
                 }
                 _ => joined.push(result),
@@ -149,13 +151,14 @@ impl Evaluator<'_, '_> {
             }
             return Ok(());
         }
+        self.budget.items(result.items().map_or(1, Items::len))?;
         let values: Vec<Value> = match (&result, result.items()) {
             (Value::Undefined, _) => return Ok(()),
             (_, Some(items)) => items.iter().collect(),
             _ => vec![result],
         };
         self.budget.spend(values.len() as u64)?;
-        self.budget.allocate(values.len() * (1 + tuple.names.len()) * size_of::<Tuple>())?;
+        self.budget.items(values.len() * (2 + 2 * tuple.names.len()))?;
         for (at, value) in values.into_iter().enumerate() {
             let mut made = tuple.clone();
             match &step.focus {
@@ -200,9 +203,9 @@ impl Evaluator<'_, '_> {
         let mut results = Vec::new();
         for (at, item) in items.iter().enumerate() {
             let result = self.eval(predicate, &item, env)?;
-            for _ in 0..times_chosen(&result, at, items.len())? {
-                results.push(item.clone());
-            }
+            let times = self.times_chosen(&result, at, items.len())?;
+            self.budget.items(times)?;
+            results.extend(std::iter::repeat_n(item, times));
         }
         Ok(Value::sequence(results))
     }
@@ -215,23 +218,49 @@ impl Evaluator<'_, '_> {
         for (at, tuple) in tuples.iter().enumerate() {
             let frame = self.tuple_frame(tuple, env)?;
             let result = self.eval(predicate, &tuple.value, &frame)?;
-            for _ in 0..times_chosen(&result, at, tuples.len())? {
-                results.push(tuple.clone());
-            }
+            let times = self.times_chosen(&result, at, tuples.len())?;
+            self.budget.items(times * (2 + 2 * tuple.names.len()))?;
+            results.extend(std::iter::repeat_n(tuple, times).cloned());
         }
         Ok(results)
     }
 
+    /// How often a predicate's result chooses the item at `at`.
+    pub(in crate::jsonata) fn times_chosen(&mut self, result: &Value, at: usize, len: usize) -> Result<usize, JsonataError> {
+        if let Some(number) = numeric(result)? {
+            return Ok(usize::from(place(number, len) == Some(at)));
+        }
+        if let Some(items) = result.items() {
+            let mut times = 0;
+            let mut all_numbers = true;
+            for item in items.iter() {
+                self.budget.spend(1)?;
+                match numeric(&item)? {
+                    Some(number) => times += usize::from(place(number, len) == Some(at)),
+                    None => {
+                        all_numbers = false;
+                        break;
+                    }
+                }
+            }
+            if all_numbers {
+                return Ok(times);
+            }
+        }
+        Ok(usize::from(self.truthy(result)?))
+    }
+
     /// The value of a field; of an array, what its items give.
-    pub(super) fn name(&mut self, name: &str, input: &Value) -> Outcome {
+    pub(in crate::jsonata) fn name(&mut self, name: &str, input: &Value) -> Outcome {
         if let Some(fields) = input.fields() {
             return Ok(fields.get(name));
         }
         let Some(items) = input.items() else { return Ok(Value::Undefined) };
-        self.budget.spend(items.len() as u64)?;
+        self.budget.look_at(items.len())?;
         let mut results = Vec::new();
         for item in items.iter() {
             let result = self.name(name, &item)?;
+            self.budget.items(result.items().map_or(1, Items::len))?;
             match result.items() {
                 Some(items) => results.extend(items.iter()),
                 None if result.is_undefined() => {}
@@ -247,6 +276,8 @@ impl Evaluator<'_, '_> {
             Value::Array(array) if array.outer_wrapper => array.items().get(0).unwrap_or_default(),
             _ => input.clone(),
         };
+        let count = unwrapped.items().map(Items::len).or_else(|| unwrapped.fields().map(Fields::len)).unwrap_or(0);
+        self.budget.items(count)?;
         let values: Vec<Value> = match (unwrapped.items(), unwrapped.fields()) {
             (Some(items), _) => items.iter().collect(),
             (_, Some(fields)) => fields.iter().map(|(_, value)| value).collect(),
@@ -267,6 +298,7 @@ impl Evaluator<'_, '_> {
         match value.items() {
             Some(items) => items.iter().try_for_each(|item| self.flatten(item, results)),
             None => {
+                self.budget.items(1)?;
                 results.push(value);
                 Ok(())
             }
@@ -288,6 +320,7 @@ impl Evaluator<'_, '_> {
         if let Some(items) = value.items() {
             return items.iter().try_for_each(|item| self.descend(&item, results));
         }
+        self.budget.items(1)?;
         results.push(value.clone());
         match value.fields() {
             Some(fields) => fields.iter().try_for_each(|(_, field)| self.descend(&field, results)),
@@ -297,7 +330,7 @@ impl Evaluator<'_, '_> {
 }
 
 /// A sequence that a path with `[]` gives.
-fn keep_singleton(value: Value) -> Value {
+pub(in crate::jsonata) fn keep_singleton(value: Value) -> Value {
     match value {
         Value::Array(array) if array.cons && !array.sequence => {
             let mut wrapped = Array::sequence(vec![Value::Array(array)]);
@@ -313,7 +346,7 @@ fn keep_singleton(value: Value) -> Value {
 }
 
 /// A sequence as a new one: what was marked on it does not pass on to the sequence that a step makes.
-fn reset(value: Value) -> Value {
+pub(in crate::jsonata) fn reset(value: Value) -> Value {
     match value {
         Value::Array(mut array) if array.keep_singleton || array.outer_wrapper => {
             let marks = Rc::make_mut(&mut array);
@@ -346,32 +379,8 @@ fn literal_place(predicate: &Node, len: usize) -> Option<Option<usize>> {
     }
 }
 
-fn place(number: f64, len: usize) -> Option<usize> {
+pub(in crate::jsonata) fn place(number: f64, len: usize) -> Option<usize> {
     let floor = number.floor();
     let place = if floor < 0.0 { len as f64 + floor } else { floor };
     (place >= 0.0 && place < len as f64).then_some(place as usize)
-}
-
-/// How often a predicate's result chooses the item at `at`.
-fn times_chosen(result: &Value, at: usize, len: usize) -> Result<usize, JsonataError> {
-    if let Some(number) = numeric(result)? {
-        return Ok(usize::from(place(number, len) == Some(at)));
-    }
-    if let Some(items) = result.items() {
-        let mut times = 0;
-        let mut all_numbers = true;
-        for item in items.iter() {
-            match numeric(&item)? {
-                Some(number) => times += usize::from(place(number, len) == Some(at)),
-                None => {
-                    all_numbers = false;
-                    break;
-                }
-            }
-        }
-        if all_numbers {
-            return Ok(times);
-        }
-    }
-    Ok(usize::from(truthy(result)?))
 }

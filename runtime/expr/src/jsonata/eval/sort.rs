@@ -16,6 +16,7 @@ impl Evaluator<'_, '_> {
         if items.len() <= 1 {
             return Ok(input.clone());
         }
+        self.budget.items(items.len())?;
         let sorted = merge_sort(items.iter().collect(), &mut |a, b| {
             Ok(self.compare_terms(node, terms, (a, env), (b, env))? == Ordering::Greater)
         })?;

@@ -66,6 +66,7 @@ impl Evaluator<'_, '_> {
             let copies = items.iter().map(|item| self.rebuild(&item, changed)).collect::<Result<_, _>>()?;
             return Value::array(copies).checked();
         }
+        self.budget.items(2)?;
         let Some(mut fields) = value.fields() else {
             return Ok(match value {
                 Value::Function(_) => Value::from(""),
@@ -107,6 +108,7 @@ impl Evaluator<'_, '_> {
                 return Err(error.value("value", &update));
             };
             if let Some(object) = known {
+                self.budget.items(2 * object.fields().len())?;
                 let state = changes.entry(Rc::as_ptr(object)).or_insert_with(|| (**object).clone());
                 fields.iter().for_each(|(key, value)| state.insert(key, value));
             }
@@ -125,6 +127,7 @@ impl Evaluator<'_, '_> {
             return Err(JsonataError::new(Code::T2012).at(delete.position).value("value", &deletions));
         };
         if let Some(object) = known {
+            self.budget.items(2 * object.fields().len() * (1 + names.len()))?;
             let state = changes.entry(Rc::as_ptr(object)).or_insert_with(|| (**object).clone());
             names.iter().for_each(|name| state.remove(name));
         }

@@ -1,8 +1,6 @@
 //! Functions of arrays.
 
 use super::{Arguments, Native};
-use crate::jsonata::budget::ARRAY_ITEMS_MAX;
-use crate::jsonata::budget::exceeded;
 use crate::jsonata::cast::{self, pay_to_walk};
 use crate::jsonata::{Code, Evaluator, Items, JsonataError, Value};
 use fleetstep_document::View;
@@ -26,18 +24,11 @@ pub(super) const FUNCTIONS: &[Native] = &[
     Native { name: "zip", signature: "<a+>", arity: 0, call: zip },
 ];
 
-/// What an item of an array is taken to cost.
-const ITEM_BYTES: usize = 16;
-
 type Result<T = Value> = std::result::Result<T, JsonataError>;
 
 /// Takes the making of an array of `items` from the budget.
 pub(super) fn pay(evaluator: &mut Evaluator<'_, '_>, items: usize) -> Result<()> {
-    if items > ARRAY_ITEMS_MAX {
-        return Err(exceeded("The array has too many items"));
-    }
-    evaluator.budget.spend(items as u64)?;
-    evaluator.budget.allocate(items * ITEM_BYTES)
+    evaluator.budget.items(items)
 }
 
 fn count(_: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result {
@@ -86,7 +77,7 @@ fn sort(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result 
 /// Sorts numbers by value or strings by their UTF-16 units.
 fn sort_plain(evaluator: &mut Evaluator<'_, '_>, mut items: Vec<Value>) -> Result<Vec<Value>> {
     let levels = u64::from(items.len().ilog2());
-    evaluator.budget.spend(items.len() as u64 * levels)?;
+    evaluator.budget.spend(items.len() as u64 * levels / 2)?;
     let mut numeric = true;
     for item in &items {
         numeric &= cast::numeric(item)?.is_some();
@@ -174,7 +165,11 @@ fn distinct(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Res
     for item in items.iter() {
         pay_to_walk(&item, evaluator.budget)?;
         let alike = by_digest.entry(digest(&item)).or_default();
-        if !alike.iter().any(|&at| kept[at].deep_equal(&item)) {
+        let mut known = false;
+        for &at in alike.iter() {
+            known |= kept[at].deep_equal(&item, evaluator.budget)?;
+        }
+        if !known {
             alike.push(kept.len());
             kept.push(item);
         }

@@ -42,7 +42,7 @@ fn filter(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Resul
     for (i, item) in items.iter().enumerate() {
         pay(evaluator, 1)?;
         let keep = evaluator.call_higher_order(function, [item.clone(), Value::from(i as f64), array.clone()])?;
-        if cast::truthy(&keep)? {
+        if cast::truthy(&keep, evaluator.budget)? {
             kept.push(item);
         }
     }
@@ -57,7 +57,8 @@ fn single(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Resul
         evaluator.budget.spend(1)?;
         let matches = function.is_undefined() || {
             let arguments = [item.clone(), Value::from(i as f64), array.clone()];
-            cast::truthy(&evaluator.call_higher_order(function, arguments)?)?
+            let result = evaluator.call_higher_order(function, arguments)?;
+            cast::truthy(&result, evaluator.budget)?
         };
         if matches && found.replace(item).is_some() {
             return Err(JsonataError::new(Code::D3138));
@@ -111,7 +112,8 @@ fn sift(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result 
     for (key, value) in object.fields().into_iter().flat_map(|fields| fields.iter()) {
         pay(evaluator, 1)?;
         let arguments = [value.clone(), Value::from(key.clone()), object.clone()];
-        if cast::truthy(&evaluator.call_higher_order(function, arguments)?)? {
+        let keep = evaluator.call_higher_order(function, arguments)?;
+        if cast::truthy(&keep, evaluator.budget)? {
             kept.insert(key, value);
         }
     }

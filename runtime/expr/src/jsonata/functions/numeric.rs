@@ -143,7 +143,7 @@ enum Fold {
 
 fn fold(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>, fold: Fold) -> Result {
     let Some(items) = arguments.get(0).items() else { return Ok(Value::Undefined) };
-    evaluator.budget.spend(items.len() as u64)?;
+    evaluator.budget.look_at(items.len())?;
     if items.len() == 0 && fold != Fold::Sum {
         return Ok(Value::Undefined);
     }

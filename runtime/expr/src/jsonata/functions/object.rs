@@ -32,8 +32,7 @@ fn boolean(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>, negated
     if value.is_undefined() {
         return Ok(Value::Undefined);
     }
-    cast::pay_to_walk(value, evaluator.budget)?;
-    Ok(Value::from(cast::truthy(value)? != negated))
+    Ok(Value::from(cast::truthy(value, evaluator.budget)? != negated))
 }
 
 fn type_of(_: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result {
@@ -134,8 +133,8 @@ fn clone(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result
     if value.is_undefined() {
         return Ok(Value::Undefined);
     }
-    let text = cast::text(value, false)?;
-    evaluator.budget.allocate(2 * text.len())?;
+    let text = cast::text(value, false, evaluator.budget)?;
+    evaluator.budget.allocate(text.len())?;
     evaluator.budget.spend((text.len() / ITEM_TEXT_BYTES) as u64)?;
     Document::parse(text.as_bytes())
         .map(Value::from)

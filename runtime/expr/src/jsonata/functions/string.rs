@@ -89,8 +89,7 @@ fn string(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Resul
     if value.is_undefined() || value.as_text().is_some() {
         return Ok(value.clone());
     }
-    let text = cast::text(value, arguments.get(1).as_bool() == Some(true))?;
-    evaluator.budget.allocate(text.len())?;
+    let text = cast::text(value, arguments.get(1).as_bool() == Some(true), evaluator.budget)?;
     Ok(Value::from(text))
 }
 
