@@ -362,6 +362,27 @@ impl Shard {
     }
 }
 
+/// Whether an execution is one of the state machine, the version or the alias of that ARN.
+pub(crate) fn is_of(identity: &Identity, arn: &Text) -> bool {
+    identity.state_machine_arn == *arn || qualified(identity).iter().any(|(_, own)| own.as_ref() == Some(arn))
+}
+
+/// Adds the version that an execution runs and the alias that it was started by, where it was.
+pub(crate) fn push_qualified(body: &mut ObjectBuilder, identity: &Identity) {
+    for (name, arn) in qualified(identity) {
+        if let Some(arn) = arn {
+            body.push(name, arn.clone());
+        }
+    }
+}
+
+fn qualified(identity: &Identity) -> [(&'static str, &Option<Text>); 2] {
+    [
+        ("stateMachineVersionArn", &identity.state_machine_version_arn),
+        ("stateMachineAliasArn", &identity.state_machine_alias_arn),
+    ]
+}
+
 /// Adds the parts of a failure that are there.
 pub(crate) fn push_failure(body: &mut ObjectBuilder, failure: &Failure) {
     for (name, part) in [("error", &failure.error), ("cause", &failure.cause)] {

@@ -205,13 +205,13 @@ fn choice(fields: &mut Fields<'_, '_>, names: &Names<'_>) -> Lowered<Kind> {
     Ok(Kind::Choice { rules, default: node.get("Default").map(|_| target(node, "Default", names)).transpose()? })
 }
 
-fn items(fields: &mut Fields<'_, '_>) -> Lowered<Option<Expr>> {
+fn items(fields: &mut Fields<'_, '_>) -> Lowered<Expr> {
     if fields.is_jsonata() {
-        return fields.jsonata("Items");
+        return Ok(fields.jsonata("Items")?.unwrap_or_else(Expr::state_input));
     }
     match fields.node.get("ItemsPath") {
-        Some(_) => fields.path("ItemsPath").map(Some),
-        None => Ok(Some(Expr::path("$", "ItemsPath", &mut VariableNames::default())?)),
+        Some(_) => fields.path("ItemsPath"),
+        None => Ok(Expr::path("$", "ItemsPath", &mut VariableNames::default())?),
     }
 }
 

@@ -112,7 +112,7 @@ impl Tested {
     /// Gives a Map its items, in the `program` that it was compiled to.
     pub fn set_items(&self, program: &mut Program, items: Document) {
         if let Kind::Map(map) = &mut program.states[self.state.index()].kind {
-            map.items = Some(Expr::literal(items));
+            map.items = Expr::literal(items);
         }
     }
 }

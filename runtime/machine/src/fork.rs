@@ -7,7 +7,7 @@ use crate::run::{Exit, Run, Sight, Turn};
 use crate::strand::{Fork, ForkId, Parent, Phase, Strand, StrandId};
 use crate::{BranchId, Happening, Kind, MAP_ITERATIONS_LIVE_MAX, Map, OUTPUT_BYTES_MAX, Parallel, StateKind, Step};
 use fleetstep_document::{Document, Text};
-use fleetstep_expr::{ErrorName, EvalError, Expr};
+use fleetstep_expr::Expr;
 
 impl<'a> Run<'a> {
     pub(crate) fn fork_parallel(&mut self, id: StrandId, parallel: &'a Parallel, input: Document) -> Acted<'a> {
@@ -28,7 +28,7 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn fork_map(&mut self, id: StrandId, map: &'a Map, input: Document) -> Acted<'a> {
-        let items = self.items(id, map, &input)?;
+        let items = self.with_scope(id, Sight::of(&input), |scope| map.items.array(scope))?;
         let total = items.as_array().map_or(0, <[Document]>::len) as u32;
         self.note_step(id, Step::Items, || items.clone());
         let live_max = self.iterations_live_max(id, map, &input)?;
@@ -38,17 +38,6 @@ impl<'a> Run<'a> {
             return acted;
         }
         self.fork(id, Fork { total, live_max, input, items: Some(items), ..Fork::of(id) })
-    }
-
-    fn items(&self, id: StrandId, map: &Map, input: &Document) -> Result<Document, Fault> {
-        match &map.items {
-            Some(items) => self.with_scope(id, Sight::of(input), |scope| items.array(scope)),
-            None if input.as_array().is_some() => Ok(input.clone()),
-            None => {
-                let message = format!("Map state input must be an array but was: {}", input.to_json());
-                Err(self.fault(id, EvalError::new(ErrorName::QueryEvaluationError, message)))
-            }
-        }
     }
 
     fn iterations_live_max(&mut self, id: StrandId, map: &Map, input: &Document) -> Result<u32, Fault> {

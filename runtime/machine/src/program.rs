@@ -214,8 +214,9 @@ pub struct Parallel {
 /// One branch for each item of an array; the result is the array of their outputs.
 #[derive(Debug)]
 pub struct Map {
-    /// `ItemsPath` (`$` unless said), whose expression words what is no array, or `Items`. `None` is the input itself.
-    pub items: Option<Expr>,
+    /// `ItemsPath` (`$` unless said) or `Items` (the input unless said). Always there, since its expression words what
+    /// is no array.
+    pub items: Expr,
     /// `ItemSelector`, or a Map's `Parameters`: the input of each iteration.
     pub item_selector: Option<Expr>,
     /// The processor (or the old Iterator).

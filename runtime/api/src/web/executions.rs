@@ -1,7 +1,7 @@
 //! `/v1/executions`: what is remembered of executions, running or over; their histories; and the end of one.
 
 use super::{Call, flag, has_json, listing, number, text, unknown_parameter};
-use crate::executions::{Description, ListRequest, Summary, push_failure};
+use crate::executions::{Description, ListRequest, Summary, push_failure, push_qualified};
 use crate::fault::{Fault, Kind};
 use crate::history::{HistoryRequest, level_name, number_of_token, token_of_number};
 use crate::limits::{STOP_BODY_BYTES_MAX, page_items};
@@ -44,12 +44,13 @@ fn named_status(name: &str) -> Result<&'static str, Fault> {
 
 fn summarized(summary: &Summary) -> ObjectBuilder {
     let Summary { identity, started, stopped, status } = summary;
-    let mut body = ObjectBuilder::with_capacity(10)
+    let mut body = ObjectBuilder::with_capacity(12)
         .with("executionArn", identity.execution_arn.clone())
-        .with("stateMachineArn", identity.state_machine_arn.clone())
-        .with("name", identity.execution_name.clone())
-        .with("status", *status)
-        .with("startDate", iso_date(*started));
+        .with("stateMachineArn", identity.state_machine_arn.clone());
+    push_qualified(&mut body, identity);
+    body.push("name", identity.execution_name.clone());
+    body.push("status", *status);
+    body.push("startDate", iso_date(*started));
     if let Some(stopped) = stopped {
         body.push("stopDate", iso_date(*stopped));
     }

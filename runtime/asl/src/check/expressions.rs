@@ -6,8 +6,7 @@ use crate::fields::{Field, QueryLanguage};
 use crate::source::{Extent, Node, Place, Value};
 use crate::{Code, Severity};
 use fleetstep_document::Document;
-use fleetstep_expr::jsonata::Jsonata;
-use fleetstep_expr::{Expr, Referent};
+use fleetstep_expr::{Expr, Fault, Referent, TemplateError};
 
 /// The longest name of a variable, in characters.
 const VARIABLE_NAME_CHARS_MAX: usize = 80;
@@ -19,18 +18,18 @@ const STATES: &str = "states";
 const EVAL: &str = "eval";
 
 /// What a text is to a field that may hold JSONata.
-pub(super) enum Written<'t> {
-    /// `{% … %}`, without the fences.
-    Expression(&'t str),
+pub(super) enum Written {
+    /// `{% … %}`
+    Expression,
     /// It has one fence only.
     HalfFenced,
     Literal,
 }
 
-impl<'t> Written<'t> {
-    pub(super) fn of(text: &'t str) -> Self {
+impl Written {
+    pub(super) fn of(text: &str) -> Self {
         match (text.strip_prefix("{%"), text.ends_with("%}")) {
-            (Some(rest), true) if rest.len() >= 2 => Self::Expression(rest[..rest.len() - 2].trim()),
+            (Some(rest), true) if rest.len() >= 2 => Self::Expression,
             (None, false) => Self::Literal,
             _ => Self::HalfFenced,
         }
@@ -59,7 +58,7 @@ impl<'a> Checker<'a> {
     /// Checks a text that may be JSONata.
     pub(super) fn jsonata_text(&mut self, field: &'static Field, text: &str, place: Place<'_>, extent: Extent) {
         match Written::of(text) {
-            Written::Expression(source) => self.jsonata_expression(field, text, source, place, extent),
+            Written::Expression => self.jsonata_expression(field, text, place, extent),
             Written::HalfFenced => {
                 let message = String::from("A JSONata expression must start with '{%' and end with '%}'");
                 self.report(Severity::Error, Code::InvalidJsonataExpression, message, place, extent);
@@ -68,24 +67,19 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn jsonata_expression(
-        &mut self,
-        field: &'static Field,
-        text: &str,
-        source: &str,
-        place: Place<'_>,
-        extent: Extent,
-    ) {
-        let compiled = Expr::jsonata(&Document::from(text), field.name, &mut self.names);
-        let (Ok(expr), Ok(program)) = (&compiled, Jsonata::compile(source)) else {
-            let reason = compiled.err().map(|error| error.error.reason).unwrap_or_default();
-            return self.report(Severity::Error, Code::InvalidJsonataExpression, reason, place, extent);
-        };
-        for name in program.top_level() {
-            let place_named = if name.as_str() == "$$" { "" } else { " at the top level" };
-            self.unsupported(format!("Reference to '{name}'{place_named} is not supported."), place, extent);
+    fn jsonata_expression(&mut self, field: &'static Field, text: &str, place: Place<'_>, extent: Extent) {
+        match Expr::jsonata(&Document::from(text), field.name, &mut self.names) {
+            Ok(expr) => self.references(&expr, QueryLanguage::Jsonata, field.sees, place, extent),
+            Err(TemplateError { error, .. }) => {
+                let code = match error.fault {
+                    Fault::Schema => Code::SchemaValidationFailed,
+                    Fault::InvalidJsonata => Code::InvalidJsonataExpression,
+                    Fault::UnsupportedJsonata => Code::UnsupportedJsonataExpression,
+                };
+                self.report(Severity::Error, code, error.message, place, extent);
+                self.hint(Some(error.reason));
+            }
         }
-        self.references(expr, QueryLanguage::Jsonata, field.sees, place, extent);
     }
 
     fn unsupported(&mut self, message: String, place: Place<'_>, extent: Extent) {

@@ -4,7 +4,6 @@ use super::ast::Node;
 use super::eval::Evaluator;
 use super::references::{References, references};
 use super::stack::Stack;
-use super::top_level::top_level;
 use super::{Budget, Dialect, JsonataError, Quick, Value, parser, process};
 use crate::VariableNames;
 use fleetstep_document::{Document, Text};
@@ -72,12 +71,6 @@ impl Jsonata {
         references(&self.root, self.dialect)
     }
 
-    /// The names that it looks up in the context item, `$` itself and `$$` among them: a workflow gives it none.
-    #[must_use]
-    pub fn top_level(&self) -> Vec<Text> {
-        top_level(&self.root)
-    }
-
     /// Evaluates the expression. `input` is what `$` stands for, `None` for nothing; `bindings` are variables, their
     /// names without `$`.
     pub fn evaluate(
@@ -108,7 +101,7 @@ impl Jsonata {
         let value = evaluator.run(&self.root, input, bindings)?;
         Ok(match value {
             Value::Function(_) => Answer::Function,
-            value => value.to_document()?.map_or(Answer::Nothing, Answer::Document),
+            value => value.to_answer(self.dialect.names_infinities)?.map_or(Answer::Nothing, Answer::Document),
         })
     }
 }

@@ -395,7 +395,7 @@ impl Table {
                 Kind::Parallel(Parallel { arguments, branches, settle, retry, catch })
             }
             Act::Map { processor, items, item_selector, max_concurrency } => Kind::Map(Map {
-                items: Some(items),
+                items,
                 item_selector,
                 processor: self.list(processor),
                 max_concurrency,
