@@ -67,8 +67,32 @@ def execution(arn):
     raise AssertionError(f"{arn} did not end")
 
 
+def tests_of_states(sfn):
+    """A state by its name, its service mocked, and one that calls a function; a definition that is checked."""
+    mock = {"result": json.dumps({"StatusCode": 200, "Payload": json.dumps("mocked")})}
+    tested = sfn.test_state(definition=json.dumps(DEFINITION), stateName="Echo", input="{}", mock=mock, inspectionLevel="DEBUG")
+    assert (tested["status"], tested["nextState"], json.loads(tested["output"])) == ("SUCCEEDED", "Check", '"mocked"'), tested
+    called = json.loads(tested["inspectionData"]["afterParameters"])
+    assert called == {"FunctionName": "conf-echo", "Payload": {}}, called
+    task = json.dumps({**DEFINITION["States"]["Echo"], "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 5}]})
+    echoed = sfn.test_state(definition=task, roleArn=ROLE, input='{"a": 1}')
+    assert (echoed["status"], json.loads(echoed["output"])) == ("SUCCEEDED", {"a": 1}), echoed
+    busy = sfn.test_state(definition=task, mock={"errorOutput": {"error": "Busy"}}, inspectionLevel="DEBUG")
+    assert busy["status"] == "RETRIABLE", busy
+    assert busy["inspectionData"]["errorDetails"] == {"retryIndex": 0, "retryBackoffIntervalSeconds": 5}, busy
+    refused("ValidationException", lambda: sfn.test_state(definition=task, mock={"result": '{"StatusCode": "200"}'}))
+
+    checked = sfn.validate_state_machine_definition(definition=json.dumps(DEFINITION), type="EXPRESS")
+    assert (checked["result"], checked["diagnostics"]) == ("OK", []), checked
+    lost = json.dumps({"StartAt": "Nowhere", "States": DEFINITION["States"]})
+    found = sfn.validate_state_machine_definition(definition=lost, maxResults=1)
+    assert (found["result"], found["truncated"], len(found["diagnostics"])) == ("FAIL", True, 1), found
+    assert found["diagnostics"][0]["code"] == "MISSING_TRANSITION_TARGET", found
+
+
 def with_boto3():
     sfn = boto3.client("stepfunctions")
+    tests_of_states(sfn)
     made = sfn.create_state_machine(name="by-boto3", definition=json.dumps(DEFINITION), roleArn=ROLE, type="EXPRESS")
     arn = made["stateMachineArn"]
     described = sfn.describe_state_machine(stateMachineArn=arn)

@@ -14,11 +14,13 @@ mod lone;
 mod lower;
 mod resource;
 mod source;
+mod tested;
 
 pub use diagnostic::{Code, Diagnostic, Severity, Span, definition_error_message};
 pub use frame::code_frame;
 pub use lone::LONE_STATE_NAME;
 pub use resource::Resource;
+pub use tested::{Tested, TestedError, compile_tested};
 
 use check::Findings;
 use fleetstep_machine::Program;

@@ -76,7 +76,7 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, ResourceError> {
             request(Resource::Activity { arn: text.into(), name: (*name).into() })
         }
         ["arn", partition, "lambda", region, account, "function", function @ ..] if is_partition(partition) => {
-            if !is_name_or_empty(region, "-") || !is_name_or_empty(account, "_") {
+            if !is_name_or_empty(region, "-") || !is_name_or_empty(account, "-_") {
                 return Err(ResourceError::Malformed);
             }
             let (name, qualifier) = match function {

@@ -2,7 +2,7 @@
 
 use crate::admission::{Admission, Limits, Saturated};
 use crate::calls::Calls;
-use crate::clock::Clock;
+use crate::clock::{Clock, Nap};
 use crate::flight::Flight;
 use crate::history::History;
 use crate::host::TaskHost;
@@ -10,8 +10,11 @@ use crate::run::{Attended, Run};
 use crate::running::Running;
 use crate::worker::{Worker, WorkerHandle};
 use fleetstep_document::Document;
-use fleetstep_machine::{Effects, ExecutionStart, Failure, HistoryLevel, Identity, Outcome, Program, Timestamp};
+use fleetstep_machine::{
+    Effects, ExecutionStart, Failure, HistoryLevel, Identity, Inspection, Outcome, Program, Timestamp, Trial,
+};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -103,6 +106,21 @@ impl Engine {
             return Ok(run.finished(outcome, self.0.clock));
         }
         Ok(Attended::new(run, self.0.clock, self.next_worker().clone()).await)
+    }
+
+    /// Runs the first state of a program for whoever tests it, within the caller's own future. If the future is
+    /// dropped midway, the test ends with it.
+    pub async fn inspect(&self, start: Start, trial: Trial) -> Result<(Outcome, Inspection), Saturated> {
+        let mut run = self.admit(start, None)?;
+        let inspection = Some(Box::new(Inspection::of(trial)));
+        let mut effects = Effects { inspection, ..Effects::default() };
+        let mut nap = Nap::default();
+        let clock = self.0.clock;
+        let outcome = match run.depart(clock, &mut effects) {
+            Some(outcome) => outcome,
+            None => poll_fn(|cx| run.turn(&mut effects, &mut nap, clock, cx)).await,
+        };
+        Ok((outcome, *effects.inspection.expect("a step leaves the inspection where it is")))
     }
 
     /// Starts an execution and returns. The first leg is run here; if it has to wait, a worker carries it on.

@@ -37,7 +37,8 @@ mod worker;
 pub use admission::{Limits, Saturated};
 pub use engine::{Engine, Finished, Handle, OnFinish, Start};
 pub use fleetstep_machine::{
-    Failure, Happening, HistoryEvent, HistoryLevel, Identity, Outcome, Program, StateKind, TaskId, Timestamp,
+    Failure, Happening, HistoryEvent, HistoryLevel, Identity, Inspection, Outcome, Program, StateId, StateKind, Step,
+    TaskId, Timestamp, Trial, Variables,
 };
 pub use history::{History, HistorySink};
 pub use host::{Call, Reply, ReplyFuture, TaskHost};

@@ -58,6 +58,39 @@ impl Run {
         None
     }
 
+    /// One turn. `Pending` means that the execution has to wait for something that will wake it, or that others
+    /// should have their turn.
+    pub(crate) fn turn(
+        &mut self,
+        effects: &mut Effects,
+        nap: &mut Nap,
+        clock: Clock,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome> {
+        for _ in 0..TURN_EVENTS_MAX {
+            if let Some(outcome) = self.take_answers(clock, effects) {
+                return Poll::Ready(outcome);
+            }
+            // What came from outside goes first, so that a branch that never pauses does not shut the others out.
+            let event = match self.next_event(clock, cx) {
+                Some(event) => event,
+                None if self.has_yielded => Event::Resume,
+                None if !self.answers.is_empty() => break,
+                None => {
+                    std::task::ready!(nap.poll(self.running.due(), self.now, cx));
+                    continue;
+                }
+            };
+            if let Some(outcome) = self.step(event, effects) {
+                return Poll::Ready(outcome);
+            }
+            if self.has_yielded {
+                break;
+            }
+        }
+        give_way(cx)
+    }
+
     /// What has happened outside meanwhile.
     fn next_event(&mut self, clock: Clock, cx: &mut Context<'_>) -> Option<Event> {
         let polled = self.flight.calls.poll_next(cx);
@@ -109,33 +142,9 @@ impl Attended {
         Self { run: Some(run), effects: Effects::default(), nap: Nap::default(), clock, worker }
     }
 
-    /// One turn. `Pending` means that the execution has to wait for something that will wake it, or that others
-    /// should have their turn.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let Self { run, effects, nap, clock, .. } = self;
-        let run = run.as_mut().expect("a future is not polled after its end");
-        for _ in 0..TURN_EVENTS_MAX {
-            if let Some(outcome) = run.take_answers(*clock, effects) {
-                return Poll::Ready(outcome);
-            }
-            // What came from outside goes first, so that a branch that never pauses does not shut the others out.
-            let event = match run.next_event(*clock, cx) {
-                Some(event) => event,
-                None if run.has_yielded => Event::Resume,
-                None if !run.answers.is_empty() => break,
-                None => {
-                    std::task::ready!(nap.poll(run.running.due(), run.now, cx));
-                    continue;
-                }
-            };
-            if let Some(outcome) = run.step(event, effects) {
-                return Poll::Ready(outcome);
-            }
-            if run.has_yielded {
-                break;
-            }
-        }
-        give_way(cx)
+        run.as_mut().expect("a future is not polled after its end").turn(effects, nap, *clock, cx)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::recover::Fault;
 use crate::run::{Exit, Run, Sight};
 use crate::strand::{ForkId, Micros, Phase, StrandId, Timer};
-use crate::{Command, Happening, Kind, Next, Rule, StateId, Task, Timestamp, Until};
+use crate::{Command, Happening, Kind, Next, Rule, StateId, Step, Task, Timestamp, Until};
 use fleetstep_document::Document;
 use fleetstep_expr::Expr;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const WAIT_SECONDS_MAX: u64 = 24_855 * 86_400;
 impl<'a> Run<'a> {
     pub(crate) fn act_on(&mut self, id: StrandId, input: Document) -> Acted<'a> {
         match &self.state(id).kind {
-            Kind::Pass { arguments, result, .. } => self.pass(id, input, result.as_ref().or(arguments.as_ref())),
+            Kind::Pass { arguments, result, .. } => self.pass(id, input, arguments.as_ref(), result.as_ref()),
             Kind::Task(task) => self.call(id, task, input),
             Kind::Choice { rules, default } => self.choose(id, rules, *default, input),
             Kind::Wait(until) => self.sleep(id, until, input),
@@ -41,12 +41,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn pass(&self, id: StrandId, input: Document, instead: Option<&Expr>) -> Acted<'a> {
+    fn pass(&mut self, id: StrandId, input: Document, arguments: Option<&Expr>, result: Option<&Expr>) -> Acted<'a> {
+        let instead = result.or(arguments);
         let exit = Exit::of(self.state(id), instead.is_some());
-        match instead {
-            Some(expr) => Ok(Act::Done(self.evaluate(id, expr, Sight::of(&input))?, exit)),
-            None => Ok(Act::Done(input, exit)),
-        }
+        let given = match instead {
+            Some(expr) => self.evaluate(id, expr, Sight::of(&input))?,
+            None => input,
+        };
+        let step = if result.is_some() { Step::Result } else { Step::Arguments };
+        self.note_step(id, step, || given.clone());
+        Ok(Act::Done(given, exit))
     }
 
     /// Goes where the first rule that holds says, or else to the default.
@@ -110,9 +114,13 @@ impl<'a> Run<'a> {
             }
             None => input,
         };
+        self.note_step(id, Step::Arguments, || arguments.clone());
         let (timer, deadline) = self.deadline_of(timeout, heartbeat);
         self.record(id, |_| Happening::TaskScheduled { task: task.task, input: arguments.clone(), timeout, heartbeat });
         self.record(id, |_| Happening::TaskStarted { task: task.task });
+        if let Some(acted) = self.mocked(id) {
+            return acted;
+        }
         let due = deadline.since(self.execution.started).as_micros() as Micros;
         let ticket = self.wait(id, Phase::Calling(timer, due));
         self.effects.commands.push(Command::Call {

@@ -1,6 +1,6 @@
 //! What goes into an execution, and what comes out of it.
 
-use crate::{Failure, HistoryEvent, TaskId, Timestamp};
+use crate::{Failure, HistoryEvent, Inspection, TaskId, Timestamp};
 use fleetstep_document::{Document, Text};
 
 /// Names one wait of one strand. A reply whose generation has passed is late, and ignored.
@@ -56,13 +56,15 @@ pub enum Command {
     Cancel(Ticket),
 }
 
-/// Where one step's commands go; reused from step to step.
+/// Where one step's commands go, and what was seen; reused from step to step.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// To be carried out in order.
     pub commands: Vec<Command>,
     /// What happened, in order, as far as the execution's [`HistoryLevel`](crate::HistoryLevel) asks for it.
     pub history: Vec<HistoryEvent>,
+    /// Looks at the first state, which is then the only one. Kept from step to step.
+    pub inspection: Option<Box<Inspection>>,
 }
 
 /// Where an execution stands after a step.

@@ -2,8 +2,8 @@
 
 use crate::execution::Execution;
 use crate::strand::StrandId;
-use crate::{Kind, Program, Timestamp};
-use fleetstep_document::{Document, ObjectBuilder};
+use crate::{Inspection, Kind, Program, Timestamp};
+use fleetstep_document::{Document, ObjectBuilder, Text};
 use fleetstep_expr::ContextSource;
 use std::time::Duration;
 
@@ -14,33 +14,45 @@ pub(crate) struct Context<'a> {
     pub(crate) strand: StrandId,
     /// The item that an `ItemSelector` is evaluated for: its iteration has no strand yet.
     pub(crate) item: Option<(u32, &'a Document)>,
+    /// Who looks on, and may have set up another context object.
+    pub(crate) inspection: Option<&'a Inspection>,
 }
 
 impl ContextSource for Context<'_> {
     fn context(&self) -> Document {
+        match self.inspection.and_then(Inspection::context) {
+            Some(given) => self.with_item(given),
+            None => self.own(),
+        }
+    }
+}
+
+impl Context<'_> {
+    fn own(&self) -> Document {
         let identity = &self.execution.identity;
         let execution = ObjectBuilder::with_capacity(6)
             .with("Id", identity.execution_arn.clone())
             .with("Input", self.execution.input.clone())
             .with("StartTime", date_time(self.execution.started))
             .with("Name", identity.execution_name.clone())
-            .with("RoleArn", identity.role_arn.clone())
+            .with("RoleArn", role(&identity.role_arn))
             .with("RedriveCount", 0_i64);
         let machine = ObjectBuilder::with_capacity(2)
             .with("Id", identity.state_machine_arn.clone())
             .with("Name", identity.state_machine_name.clone());
-        let context = ObjectBuilder::with_capacity(4)
+        let mut context = ObjectBuilder::with_capacity(4)
             .with("Execution", execution.build())
             .with("StateMachine", machine.build())
             .with("State", self.state());
-        match self.item() {
-            Some((index, value)) => context.with("Map", map(index, value)).build(),
-            None => context.build(),
+        if let Some((index, value)) = self.item() {
+            context.push("Map", map(index, value));
         }
+        for (name, value) in self.inspection.map_or(&[][..], Inspection::context_extras) {
+            context.push(name.clone(), value.clone());
+        }
+        context.build()
     }
-}
 
-impl Context<'_> {
     fn state(&self) -> Document {
         let strand = &self.execution.strands[self.strand as usize];
         let state = &self.program.states[strand.state.index()];
@@ -52,6 +64,15 @@ impl Context<'_> {
             Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => object.with("RetryCount", strand.retry_count()).build(),
             _ => object.build(),
         }
+    }
+
+    /// A context object that was set up, with the item that it cannot know.
+    fn with_item(&self, given: &Document) -> Document {
+        let mut context = given.clone();
+        if let (Some((index, value)), Some(object)) = (self.item(), context.as_object_mut()) {
+            object.insert(Text::from("Map"), map(index, value));
+        }
+        context
     }
 
     /// The item of the innermost Map around the strand.
@@ -69,6 +90,11 @@ impl Context<'_> {
         }
         None
     }
+}
+
+/// A state that is tested may have no role.
+fn role(arn: &Text) -> Document {
+    if arn.is_empty() { Document::NULL } else { Document::from(arn.clone()) }
 }
 
 fn map(index: u32, value: &Document) -> Document {

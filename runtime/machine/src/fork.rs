@@ -5,7 +5,7 @@ use crate::execution::InLine;
 use crate::recover::Fault;
 use crate::run::{Exit, Run, Sight, Turn};
 use crate::strand::{Fork, ForkId, Parent, Phase, Strand, StrandId};
-use crate::{BranchId, Happening, Kind, MAP_ITERATIONS_LIVE_MAX, Map, OUTPUT_BYTES_MAX, Parallel, StateKind};
+use crate::{BranchId, Happening, Kind, MAP_ITERATIONS_LIVE_MAX, Map, OUTPUT_BYTES_MAX, Parallel, StateKind, Step};
 use fleetstep_document::{Document, Text};
 use fleetstep_expr::Expr;
 
@@ -20,6 +20,9 @@ impl<'a> Run<'a> {
             None => input,
         };
         self.record(id, |_| Happening::ParallelStateStarted);
+        if let Some(acted) = self.mocked(id) {
+            return acted;
+        }
         let total = parallel.branches.len() as u32;
         self.fork(id, Fork { total, live_max: total, input, ..Fork::of(id) })
     }
@@ -27,14 +30,20 @@ impl<'a> Run<'a> {
     pub(crate) fn fork_map(&mut self, id: StrandId, map: &'a Map, input: Document) -> Acted<'a> {
         let items = self.with_scope(id, Sight::of(&input), |scope| map.items.array(scope))?;
         let total = items.as_array().map_or(0, <[Document]>::len) as u32;
+        self.note_step(id, Step::Items, || items.clone());
         let live_max = self.iterations_live_max(id, map, &input)?;
         self.record(id, |_| Happening::MapStateStarted { length: total });
         self.check_tolerance(id, map, &input)?;
+        if let Some(acted) = self.mocked_map(id, map, &input, &items) {
+            return acted;
+        }
         self.fork(id, Fork { total, live_max, input, items: Some(items), ..Fork::of(id) })
     }
 
-    fn iterations_live_max(&self, id: StrandId, map: &Map, input: &Document) -> Result<u32, Fault> {
-        match self.integer(id, map.max_concurrency.as_ref(), input)? {
+    fn iterations_live_max(&mut self, id: StrandId, map: &Map, input: &Document) -> Result<u32, Fault> {
+        let most = self.integer(id, map.max_concurrency.as_ref(), input)?;
+        self.note_step(id, Step::MaxConcurrency, || Document::from(most.unwrap_or(0)));
+        match most {
             None | Some(0) => Ok(MAP_ITERATIONS_LIVE_MAX),
             Some(most) if most > 0 => {
                 Ok(u32::try_from(most).map_or(MAP_ITERATIONS_LIVE_MAX, |most| most.min(MAP_ITERATIONS_LIVE_MAX)))
@@ -45,15 +54,19 @@ impl<'a> Run<'a> {
 
     /// An inline Map ends with its first failed iteration, as on the service; still, values that are no tolerance
     /// are an error.
-    fn check_tolerance(&self, id: StrandId, map: &Map, input: &Document) -> Result<(), Fault> {
-        if self.integer(id, map.tolerated_failure_count.as_ref(), input)?.is_some_and(|count| count < 0) {
-            return Err(self.runtime_fault(id, "ToleratedFailureCount must not be negative."));
+    fn check_tolerance(&mut self, id: StrandId, map: &Map, input: &Document) -> Result<(), Fault> {
+        if let Some(count) = self.integer(id, map.tolerated_failure_count.as_ref(), input)? {
+            if count < 0 {
+                return Err(self.runtime_fault(id, "ToleratedFailureCount must not be negative."));
+            }
+            self.note_step(id, Step::ToleratedFailureCount, || Document::from(count));
         }
         if let Some(percentage) = &map.tolerated_failure_percentage {
             let percentage = self.with_scope(id, Sight::of(input), |scope| percentage.float(scope))?;
             if !(0.0..=100.0).contains(&percentage) {
                 return Err(self.runtime_fault(id, "ToleratedFailurePercentage must be between 0 and 100."));
             }
+            self.note_step(id, Step::ToleratedFailurePercentage, || Document::from(percentage));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod failure;
 mod fork;
 mod history;
 mod identity;
+mod inspection;
 mod program;
 mod record;
 mod recover;
@@ -31,6 +32,7 @@ pub use execution::{
 pub use failure::Failure;
 pub use history::{Happening, HistoryEvent, HistoryLevel, StateKind};
 pub use identity::Identity;
+pub use inspection::{Inspection, Step, Trial, Variables};
 pub use program::{
     Assignment, Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule,
     Settle, State, StateId, Task, TaskId, Until, VariableId,

@@ -63,7 +63,7 @@ impl Fault {
         }
     }
 
-    fn matches_any(&self, patterns: &[ErrorPattern]) -> bool {
+    pub(crate) fn matches_any(&self, patterns: &[ErrorPattern]) -> bool {
         patterns.iter().any(|pattern| self.matches(pattern))
     }
 }
@@ -93,12 +93,17 @@ impl<'a> Run<'a> {
     /// The service's wording of an expression's error.
     pub(crate) fn fault(&self, id: StrandId, error: EvalError) -> Fault {
         let origin = if error.name == ErrorName::Runtime { Origin::Runtime } else { Origin::Expression };
-        let cause = format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
-            self.state(id).name,
-            self.execution.strand(id).entered_event,
+        let cause = if self.effects.inspection.is_some() {
+            // A test has one state and no history: the service says the bare reason.
             error.message
-        );
+        } else {
+            format!(
+                "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
+                self.state(id).name,
+                self.execution.strand(id).entered_event,
+                error.message
+            )
+        };
         Fault { location: error.field, ..Fault::new(Failure::new(error.name.as_str(), cause), origin) }
     }
 
@@ -132,17 +137,26 @@ impl<'a> Run<'a> {
         let state = self.state(id);
         let (retriers, catchers) = state.kind.handlers();
         self.note_evaluation(id, &mut fault);
-        if let Some(delay) = self.retry(id, retriers, &fault) {
+        if self.inspected(id).is_some() {
+            if self.note_failure(id, retriers, &fault) {
+                return Turn::Over(Outcome::Failed(fault.failure));
+            }
+        } else if let Some(delay) = self.retry(id, retriers, &fault) {
             return self.back_off(id, delay);
         }
         // What the Catch itself does wrong is told as if the state had not been told to have failed.
         let before = self.execution.strand(id).last_event;
         self.note_failed(id);
-        let Some(catcher) = catchers.iter().find(|catcher| fault.matches_any(&catcher.errors)) else {
+        let Some(at) = catchers.iter().position(|catcher| fault.matches_any(&catcher.errors)) else {
             return self.fail_out(id, fault);
         };
-        match self.catch(id, catcher, &fault) {
-            Ok(turn) => turn,
+        match self.catch(id, &catchers[at], &fault) {
+            Ok(turn) => {
+                if let Some(inspection) = self.inspected(id) {
+                    inspection.catcher = Some(at);
+                }
+                turn
+            }
             Err(fault) if fault.origin == Origin::Runtime => Turn::Over(Outcome::Failed(fault.failure)),
             Err(mut fault) => {
                 self.execution.strand_mut(id).last_event = before;
@@ -234,7 +248,7 @@ const DELAY_SECONDS_MAX: f64 = 1e9;
 impl Retrier {
     /// The time before the next try when `used` were made: `IntervalSeconds` × `BackoffRate`^used, and no more than
     /// `MaxDelaySeconds`.
-    fn delay(&self, used: u32) -> Duration {
+    pub(crate) fn delay(&self, used: u32) -> Duration {
         if self.interval.is_zero() {
             return Duration::ZERO;
         }

@@ -8,7 +8,7 @@ use crate::strand::{Phase, StrandId, Timer};
 use crate::variables::{self, Assigned};
 use crate::{
     Assignment, Command, Effects, Event, Failure, Happening, Kind, Next, OUTPUT_BYTES_MAX, Outcome, Placement, Program,
-    STEP_TRANSITIONS_MAX, Settle, State, Status, Ticket, Timestamp,
+    STEP_TRANSITIONS_MAX, Settle, State, Status, Step, Ticket, Timestamp,
 };
 use fleetstep_document::Document;
 use fleetstep_expr::{EvalError, Expr, Scope};
@@ -119,6 +119,7 @@ impl<'a> Run<'a> {
     fn take(&mut self, event: Event) -> Turn {
         if self.execution.stage == Stage::New {
             self.execution.stage = Stage::Running;
+            self.set_variables();
             self.record_end(|execution| Happening::ExecutionStarted { input: execution.input.clone() });
             self.execution.line.push(InLine::Enter(0));
         }
@@ -194,7 +195,10 @@ impl<'a> Run<'a> {
     /// Takes the input, and acts.
     fn act(&mut self, id: StrandId) -> Turn {
         self.transitions_left -= 1;
-        let acted = self.input(id).and_then(|input| self.act_on(id, input));
+        let acted = self.input(id).and_then(|input| {
+            self.note_step(id, Step::Input, || input.clone());
+            self.act_on(id, input)
+        });
         match acted {
             Ok(Act::Done(result, exit)) => self.done(id, result, exit),
             Ok(Act::Wait) => Turn::Parked,
@@ -233,6 +237,7 @@ impl<'a> Run<'a> {
                 output = self.evaluate(id, selector, Sight::of_result(&output, has_result))?;
                 fresh = true;
             }
+            self.note_step(id, Step::Selector, || output.clone());
             output = match placement {
                 Placement::At(path) if exit.output.is_none() && !self.state(id).kind.may_recover() => {
                     // Nothing looks at the input after this, so that it need not be copied to be changed.
@@ -241,6 +246,7 @@ impl<'a> Run<'a> {
                 }
                 placement => self.place(id, placement, output)?,
             };
+            self.note_step(id, Step::Placed, || output.clone());
             fresh = match placement {
                 Placement::Replace => fresh,
                 Placement::Discard => false,
@@ -281,6 +287,11 @@ impl<'a> Run<'a> {
             output: output.clone(),
             assigned: variables::by_name(program, &assigned),
         });
+        if self.inspected(id).is_some() {
+            // It looks at this state alone.
+            self.note_left(id, &assigned, next);
+            return Turn::Ended(id, output);
+        }
         self.assign(id, assigned);
         match next {
             Next::State(next) => {
@@ -330,6 +341,7 @@ impl<'a> Run<'a> {
         match reply {
             Ok(output) => {
                 self.record(id, |_| Happening::TaskSucceeded { task, output: output.clone() });
+                self.note_step(id, Step::Result, || output.clone());
                 self.done(id, output, Exit::of(state, true))
             }
             Err(failure) => {
@@ -425,7 +437,9 @@ impl<'a> Run<'a> {
         evaluate: impl FnOnce(&Scope<'_>) -> Result<T, EvalError>,
     ) -> Result<T, Fault> {
         let strand = self.execution.strand(id);
-        let context = Context { execution: self.execution, program: self.program, strand: id, item: sight.item };
+        let inspection = self.effects.inspection.as_deref();
+        let context =
+            Context { execution: self.execution, program: self.program, strand: id, item: sight.item, inspection };
         let scope = Scope {
             root: sight.root,
             input: &strand.input,

@@ -1,4 +1,4 @@
-//! State machines: create, update, describe, delete, list, validate.
+//! State machines: create, update, describe, delete, list.
 
 use super::members::{Checker, Members, TextRule};
 use super::{configuration, tags};
@@ -6,7 +6,7 @@ use crate::Service;
 use crate::fault::{Fault, Kind};
 use crate::limits::{ARN_CHARACTERS_MAX, DEFINITION_CHARACTERS_MAX, NAME_CHARACTERS_MAX, PAGE_ITEMS_MAX};
 use crate::reply::epoch_seconds;
-use fleetstep_asl::{Diagnostic, Format, Severity, WorkflowType, compile};
+use fleetstep_asl::{Format, Severity, WorkflowType, compile};
 use fleetstep_catalog::{
     CreateStateMachine, DefinitionFormat, PageRequest, StateMachine, StateMachineArn, StateMachineStatus,
     UpdateStateMachine, Version, WorkflowType as DeployedType,
@@ -16,11 +16,9 @@ use fleetstep_document::{Document, ObjectBuilder, Text};
 pub(super) const STATE_MACHINE_ARN: TextRule = TextRule::to(ARN_CHARACTERS_MAX).required();
 pub(super) const NAME: TextRule = TextRule::to(NAME_CHARACTERS_MAX);
 pub(super) const INCLUDED_DATA: &[&str] = &["ALL_DATA", "METADATA_ONLY"];
-const DEFINITION: TextRule = TextRule::to(DEFINITION_CHARACTERS_MAX).sensitive();
+pub(super) const DEFINITION: TextRule = TextRule::to(DEFINITION_CHARACTERS_MAX).sensitive();
 const ROLE_ARN: TextRule = TextRule::to(ARN_CHARACTERS_MAX);
-const TYPES: &[&str] = &["STANDARD", "EXPRESS"];
-/// Diagnostics of an answer, as in the service.
-const DIAGNOSTICS_MAX: i64 = 100;
+pub(super) const TYPES: &[&str] = &["STANDARD", "EXPRESS"];
 
 /// `CreateStateMachine`
 pub(super) async fn create(service: &Service, request: &Document) -> Result<Document, Fault> {
@@ -218,39 +216,4 @@ pub(super) fn page_request(members: &Members<'_>, checker: &mut Checker) -> Page
     let items_max = members.integer(checker, "maxResults", 0, PAGE_ITEMS_MAX).unwrap_or(0);
     let token = members.text(checker, "nextToken", TextRule::to(1_024));
     PageRequest { items_max: usize::try_from(items_max).unwrap_or(0), token: token.map(Text::to_string) }
-}
-
-/// `ValidateStateMachineDefinition`
-pub(super) fn validate(request: &Document) -> Result<Document, Fault> {
-    let members = Members::of(request)?;
-    let mut checker = Checker::default();
-    let definition = members.text(&mut checker, "definition", DEFINITION.required());
-    let kind = members.choice(&mut checker, "type", TYPES);
-    let severity = members.choice(&mut checker, "severity", &["ERROR", "WARNING"]);
-    let results_max = members.integer(&mut checker, "maxResults", 0, DIAGNOSTICS_MAX);
-    checker.finish()?;
-    let target = if kind == Some("EXPRESS") { WorkflowType::Express } else { WorkflowType::Standard };
-    let options = fleetstep_asl::Options { target: Some(target), ..Default::default() };
-    let all = compile(definition.expect("it is required"), &options).diagnostics;
-    let failed = all.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    let wanted = |diagnostic: &&Diagnostic| severity == Some("WARNING") || diagnostic.severity == Severity::Error;
-    let shown: Vec<Document> = all.iter().filter(wanted).map(validated).collect();
-    let results_max = results_max.filter(|max| *max > 0).unwrap_or(DIAGNOSTICS_MAX) as usize;
-    let truncated = shown.len() > results_max;
-    Ok(ObjectBuilder::with_capacity(3)
-        .with("result", if failed { "FAIL" } else { "OK" })
-        .with("diagnostics", shown.into_iter().take(results_max).collect::<Vec<_>>())
-        .with("truncated", truncated)
-        .build())
-}
-
-fn validated(diagnostic: &Diagnostic) -> Document {
-    let mut body = ObjectBuilder::with_capacity(4)
-        .with("severity", diagnostic.severity.as_str())
-        .with("code", diagnostic.code.as_str())
-        .with("message", diagnostic.message.as_str());
-    if !diagnostic.location.is_empty() {
-        body.push("location", diagnostic.location.as_str());
-    }
-    body.build()
 }

@@ -13,6 +13,8 @@ mod operations;
 mod refusals;
 mod start;
 mod tags;
+mod test_state;
+mod validate;
 mod versions;
 
 pub(crate) use input::parse_input;
@@ -67,7 +69,8 @@ async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Re
         Operation::DescribeStateMachine => machines::describe(service, &request),
         Operation::DeleteStateMachine => machines::delete(service, &request).await,
         Operation::ListStateMachines => machines::list(service, &request),
-        Operation::ValidateStateMachineDefinition => machines::validate(&request),
+        Operation::ValidateStateMachineDefinition => validate::validate(&request),
+        Operation::TestState => test_state::test_state(service, &request).await,
         Operation::PublishStateMachineVersion => versions::publish(service, &request).await,
         Operation::ListStateMachineVersions => versions::list(service, &request),
         Operation::DeleteStateMachineVersion => versions::delete(service, &request).await,

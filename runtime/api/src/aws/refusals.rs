@@ -1,5 +1,5 @@
-//! The operations that have nothing to work on here: what only STANDARD workflows have, and what is not built
-//! yet. Each answers as the service would about a thing that is not there, and says so where it cannot.
+//! The operations that have nothing to work on here: what only STANDARD workflows have. Each answers as the service
+//! would about a thing that is not there, and says so where it cannot.
 
 use super::machines::{NAME, STATE_MACHINE_ARN, page_request};
 use super::members::{Checker, Members, TextRule};
@@ -51,7 +51,6 @@ pub(super) fn answer(service: &Service, operation: Operation, request: &Document
             required("taskToken", TextRule::to(2_048).required())?;
             Err(Fault::new(Kind::InvalidToken, "Invalid Token: 'Invalid token'"))
         }
-        Op::TestState => Err(not_built("TestState", "State tests")),
         Op::StartSyncExecution
         | Op::StartExecution
         | Op::CreateStateMachine
@@ -70,13 +69,9 @@ pub(super) fn answer(service: &Service, operation: Operation, request: &Document
         | Op::TagResource
         | Op::UntagResource
         | Op::ListTagsForResource
+        | Op::TestState
         | Op::ValidateStateMachineDefinition => unreachable!("{operation:?} is answered before"),
     }
-}
-
-/// A feature of the service that this server does not have yet.
-pub(super) fn not_built(name: &str, feature: &str) -> Fault {
-    Fault::new(Kind::ValidationException, format!("{feature} are not supported yet: {name} cannot be used"))
 }
 
 fn required<'a>(members: &Members<'a>, name: &str, rule: TextRule) -> Result<&'a Text, Fault> {

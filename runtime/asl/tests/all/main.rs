@@ -7,6 +7,7 @@ mod frame;
 mod hostile;
 mod program;
 mod recorded;
+mod tested;
 
 use fleetstep_asl::{Compilation, Diagnostic, Severity};
 use std::path::PathBuf;

@@ -1,10 +1,13 @@
 //! A function without a workflow around it: one call, and what its calls have logged.
 
 use super::Catalog;
+use crate::Diagnostic;
 use crate::FunctionError;
 use crate::arn::FunctionArn;
 use crate::function::Deployed;
-use fleetstep_engine::{Call, Reply};
+use crate::host::MachineHost;
+use fleetstep_asl::Resource;
+use fleetstep_engine::{Call, Reply, TaskHost};
 use fleetstep_wasm::LogLine;
 use std::sync::Arc;
 
@@ -13,6 +16,12 @@ impl Catalog {
     pub fn call_function(&self, name: &str, call: Call) -> Result<Reply, FunctionError> {
         let deployed = self.deployed(name)?;
         Ok(deployed.invoke_as(call, deployed.description.arn.as_text()))
+    }
+
+    /// What runs the tasks of a program that is not deployed, by their resources. A diagnostic for each that can't be
+    /// called.
+    pub fn task_host(&self, resources: &[Resource]) -> Result<Arc<dyn TaskHost>, Vec<Diagnostic>> {
+        Ok(Arc::new(MachineHost::bind(resources, &self.inner.functions)?))
     }
 
     /// The newest lines of a function's log, oldest first, at most `lines_max` of them.

@@ -3,6 +3,7 @@
 mod attended;
 mod bounds;
 mod history;
+mod inspected;
 pub(crate) mod programs;
 mod simulation;
 mod unattended;

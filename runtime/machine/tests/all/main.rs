@@ -4,6 +4,7 @@
 
 mod chaos;
 mod forks;
+mod inspection;
 mod limits;
 mod recovery;
 mod states;
