@@ -36,7 +36,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    fn of(identity: &Identity) -> Self {
+    pub(crate) fn of(identity: &Identity) -> Self {
         let Identity { state_machine_arn, state_machine_version_arn, state_machine_alias_arn, .. } = identity;
         Self {
             machine: state_machine_arn.clone(),

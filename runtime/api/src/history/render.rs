@@ -1,7 +1,7 @@
 //! Events as the service words them: its names, its details, its numbers.
 
 use super::Subject;
-use crate::executions::push_qualified;
+use crate::executions::{Origin, push_qualified};
 use crate::reply::{epoch_seconds, iso_date};
 use arcstr::literal;
 use fleetstep_catalog::Resource;
@@ -75,7 +75,7 @@ impl Subject {
         match what {
             Happening::ExecutionStarted { input } => {
                 let mut details = details.input(input).with("roleArn", self.identity.role_arn.clone());
-                push_qualified(&mut details.body, &self.identity);
+                push_qualified(&mut details.body, &Origin::of(&self.identity));
                 told("ExecutionStarted", "executionStartedEventDetails", details)
             }
             Happening::ExecutionSucceeded { output } => {
