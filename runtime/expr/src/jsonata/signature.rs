@@ -156,7 +156,7 @@ impl Parameter {
             };
             if !fits {
                 let error = JsonataError::new(Code::T0412).value("value", &argument).number("index", index as f64);
-                return Err(error.text("type", plural(subtype)));
+                return Err(plural(subtype).map_or(error.clone(), |name| error.text("type", name)));
             }
         }
         Ok(if argument.items().is_some() { argument } else { Value::array(vec![argument]) })
@@ -211,16 +211,16 @@ fn document_symbol(document: &Document) -> char {
 }
 
 /// A type's name as T0412 uses it.
-fn plural(subtype: &str) -> &'static str {
-    match subtype {
+fn plural(subtype: &str) -> Option<&'static str> {
+    Some(match subtype {
         "a" => "arrays",
         "b" => "booleans",
         "f" => "functions",
         "n" => "numbers",
         "o" => "objects",
         "s" => "strings",
-        _ => "undefined",
-    }
+        _ => return None,
+    })
 }
 
 /// The position of the bracket that closes the one at `open`, or the end.
