@@ -1,6 +1,7 @@
 //! What can go wrong: one table of codes and message templates, and the error that fills a template in.
 
 use super::Value;
+use fleetstep_document::Document;
 use std::fmt;
 
 macro_rules! codes {
@@ -111,7 +112,7 @@ codes! {
     D3110 => "The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given {{value}}",
     D3120 => "Syntax error in expression passed to function eval: {{value}}",
     D3121 => "Dynamic error evaluating the expression passed to function eval: {{value}}",
-    D3130 => "Formatting an integer as a sequence starting with {{value}} is not supported by this implementation",
+    D3130 => "Formatting or parsing an integer as a sequence starting with {{value}} is not supported by this implementation",
     D3131 => "In a decimal digit pattern, all digits must be from the same decimal group",
     D3132 => "Unknown component specifier {{value}} in date/time picture string",
     D3133 => "The 'name' modifier can only be applied to months and days in the date/time picture string, not {{value}}",
@@ -134,7 +135,7 @@ pub struct JsonataError(Box<Details>);
 struct Details {
     code: Code,
     position: Option<usize>,
-    token: Option<String>,
+    token: Option<Document>,
     /// The other fields that the template names: name, text as JSON, plain text.
     fields: Vec<(&'static str, String, String)>,
 }
@@ -156,7 +157,14 @@ impl JsonataError {
     /// Sets the token that the error is about: an operator, a function's name.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.0.token = Some(token.into());
+        self.0.token = Some(Document::from(token.into()));
+        self
+    }
+
+    /// Sets the token, where it may be a number or another literal.
+    #[must_use]
+    pub(crate) fn token_value(mut self, token: Document) -> Self {
+        self.0.token = Some(token);
         self
     }
 
@@ -195,7 +203,7 @@ impl JsonataError {
     /// Sets the token where none is set yet.
     #[must_use]
     pub(crate) fn or_token(mut self, token: &str) -> Self {
-        self.0.token.get_or_insert_with(|| token.to_owned());
+        self.0.token.get_or_insert_with(|| Document::from(token));
         self
     }
 
@@ -211,10 +219,10 @@ impl JsonataError {
         self.0.position
     }
 
-    /// The token that the error is about, if there is one.
+    /// The token that the error is about, if there is one and it is no number or the like.
     #[must_use]
     pub fn token_text(&self) -> Option<&str> {
-        self.0.token.as_deref()
+        self.0.token.as_ref()?.as_str()
     }
 
     /// The message without the code, as jsonata-js words it.
@@ -237,8 +245,11 @@ impl JsonataError {
     /// A field as JSON or as plain text; a field that is not set reads as JavaScript prints it.
     fn field(&self, name: &str, plain: bool) -> String {
         if name == "token" {
-            let Some(token) = &self.0.token else { return "undefined".to_owned() };
-            return if plain { token.clone() } else { fleetstep_document::Document::from(token.as_str()).to_json() };
+            return match &self.0.token {
+                Some(token) if plain => token.as_str().map_or_else(|| token.to_json(), str::to_owned),
+                Some(token) => token.to_json(),
+                None => "undefined".to_owned(),
+            };
         }
         let found = self.0.fields.iter().find(|(field, ..)| *field == name);
         found.map_or_else(|| "undefined".to_owned(), |(_, json, text)| if plain { text.clone() } else { json.clone() })

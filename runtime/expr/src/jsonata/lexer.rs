@@ -3,7 +3,7 @@
 
 use super::regex::Regex;
 use super::{Code, JsonataError};
-use fleetstep_document::Text;
+use fleetstep_document::{Document, Object, Text};
 use std::sync::Arc;
 
 /// A token and the position behind it, which is what jsonata-js reports.
@@ -39,6 +39,18 @@ impl TokenKind {
             Self::Null => "null".to_owned(),
             Self::Regex(regex) => regex.source().to_owned(),
             Self::End => "(end)".to_owned(),
+        }
+    }
+
+    /// The token's value as an error shows it: a number as a number.
+    pub(super) fn value(&self) -> Document {
+        match self {
+            Self::Number(number) => super::cast::number_document(*number),
+            Self::Bool(value) => Document::from(*value),
+            Self::Null => Document::NULL,
+            // What JavaScript makes of a regular expression in JSON.
+            Self::Regex(_) => Document::from(Object::default()),
+            _ => Document::from(self.text()),
         }
     }
 }

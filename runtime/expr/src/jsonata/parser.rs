@@ -90,12 +90,22 @@ fn binding_power(token: &TokenKind) -> u8 {
 /// Parses a whole expression.
 pub(super) fn parse(source: &str, stack: Stack) -> Result<Raw, JsonataError> {
     let mut lexer = Lexer::new(source);
-    let token = lexer.next(false)?;
+    let token = known(lexer.next(false)?)?;
     let mut parser = Parser { lexer, token, nesting: 0, tallest: 0, stack };
     let expression = parser.expression(0)?;
     match parser.token.kind {
         TokenKind::End => Ok(expression),
-        _ => Err(JsonataError::new(Code::S0201).at(parser.token.position).token(parser.token.kind.text())),
+        _ => Err(JsonataError::new(Code::S0201).at(parser.token.position).token_value(parser.token.kind.value())),
+    }
+}
+
+/// The token, unless it only looks like an operator.
+fn known(token: Token) -> Result<Token, JsonataError> {
+    match token.kind {
+        TokenKind::Operator(unknown @ ("!" | "~")) => {
+            Err(JsonataError::new(Code::S0204).at(token.position).token(unknown))
+        }
+        _ => Ok(token),
     }
 }
 
@@ -113,10 +123,7 @@ struct Parser {
 impl Parser {
     /// Takes the token that is looked at and goes on.
     fn take(&mut self, after_operand: bool) -> Result<Token, JsonataError> {
-        let next = self.lexer.next(after_operand)?;
-        if let TokenKind::Operator(unknown @ ("!" | "~")) = next.kind {
-            return Err(JsonataError::new(Code::S0204).at(next.position).token(unknown));
-        }
+        let next = known(self.lexer.next(after_operand)?)?;
         Ok(std::mem::replace(&mut self.token, next))
     }
 
@@ -128,7 +135,7 @@ impl Parser {
     fn expect(&mut self, operator: &str, after_operand: bool) -> Result<(), JsonataError> {
         if !self.is(operator) {
             let code = if matches!(self.token.kind, TokenKind::End) { Code::S0203 } else { Code::S0202 };
-            let error = JsonataError::new(code).at(self.token.position).token(self.token.kind.text());
+            let error = JsonataError::new(code).at(self.token.position).token_value(self.token.kind.value());
             return Err(error.text("value", operator));
         }
         self.take(after_operand).map(|_| ())

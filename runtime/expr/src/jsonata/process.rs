@@ -104,13 +104,11 @@ impl Processor {
                 Ok(Node { seeking, ..Node::new(Kind::Bind(name, Box::new(value)), position) })
             }
             "~>" => {
+                // A `%` on either side is not looked for any further: jsonata-js forgets it here.
                 let (left, right) = (self.node(left)?, self.node(right)?);
-                let mut seeking = Vec::new();
-                push_seeking(&mut seeking, &left);
-                push_seeking(&mut seeking, &right);
                 let keep_array = left.keep_array || right.keep_array;
                 let kind = Kind::Apply(Box::new(left), Box::new(right));
-                Ok(Node { seeking, keep_array, ..Node::new(kind, position) })
+                Ok(Node { keep_array, ..Node::new(kind, position) })
             }
             _ => {
                 let (left, right) = (self.node(left)?, self.node(right)?);
@@ -130,7 +128,12 @@ impl Processor {
     /// `left.right`: one path of the steps of both.
     fn map(&mut self, left: Raw, right: Raw, position: usize) -> Outcome<Node> {
         let left = self.node(left)?;
+        let parent = match left.kind {
+            Kind::Parent(slot, _) => Some(slot),
+            _ => None,
+        };
         let mut path = as_path(left, position);
+        path.seeking.extend(parent);
         let rest = self.node(right)?;
         let Kind::Path(steps) = &mut path.kind else { unreachable!("just made a path") };
         append(steps, rest);
@@ -158,14 +161,12 @@ impl Processor {
     fn predicate(&mut self, left: Raw, right: Raw, position: usize) -> Outcome<Node> {
         let mut result = self.node(left)?;
         let is_path = matches!(result.kind, Kind::Path(_));
-        if result.group.is_some() && is_path {
-            return Err(JsonataError::new(Code::S0209).at(position));
-        }
-        let predicate = self.node(right)?;
+        // Behind the group of a path it filters the path's last step, which comes before the group.
         let step = last_step(&mut result);
         if step.group.is_some() {
             return Err(JsonataError::new(Code::S0209).at(position));
         }
+        let predicate = self.node(right)?;
         for &slot in &predicate.seeking {
             if self.levels[slot] == 1 {
                 self.seek(step, slot)?;
@@ -173,7 +174,9 @@ impl Processor {
                 self.levels[slot] -= 1;
             }
         }
-        push_seeking(&mut step.seeking, &predicate);
+        if !predicate.seeking.is_empty() {
+            push_seeking(&mut step.seeking, &predicate);
+        }
         if is_path {
             step.stages.push(Stage::Filter(predicate));
         } else {
@@ -382,11 +385,7 @@ fn as_path(node: Node, position: usize) -> Node {
     if matches!(node.kind, Kind::Path(_)) {
         return node;
     }
-    let mut seeking = Vec::new();
-    if let Kind::Parent(slot, _) = node.kind {
-        seeking.push(slot);
-    }
-    Node { seeking, ..Node::new(Kind::Path(vec![node]), position) }
+    Node::new(Kind::Path(vec![node]), position)
 }
 
 /// Adds the steps of `rest`, or `rest` as a step.

@@ -216,9 +216,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             Kind::Variable(name) => Ok(self.lookup(name, env)),
             Kind::Parent(_, name) => Ok(env.get(name).unwrap_or_default()),
             Kind::Path(steps) => self.path(node, steps, input, env),
-            Kind::Binary(operator, left, right) => {
-                self.binary(*operator, left, right, input, env).map_err(|error| self.located(error, node, *operator))
-            }
+            Kind::Binary(operator, left, right) => self.binary(node, *operator, (left, right), input, env),
             Kind::Call(call) => self.evaluate_call(node, call, None, input, env),
             Kind::Regex(regex) => Ok(Value::Function(Rc::new(Function::Regex(regex.clone())))),
             Kind::Wildcard => self.wildcard(input),

@@ -13,25 +13,30 @@ use std::rc::Rc;
 impl Evaluator<'_, '_> {
     pub(super) fn binary(
         &mut self,
+        node: &Node,
         operator: Operator,
-        left: &Node,
-        right: &Node,
+        (left, right): (&Node, &Node),
         input: &Value,
         env: &Env,
     ) -> Outcome {
         let left = self.eval(left, input, env)?;
-        match operator {
-            Operator::And => Ok(Value::from(
-                self.truthy(&left)? && self.eval(right, input, env).and_then(|right| self.truthy(&right))?,
-            )),
-            Operator::Or => Ok(Value::from(
-                self.truthy(&left)? || self.eval(right, input, env).and_then(|right| self.truthy(&right))?,
-            )),
-            _ => {
-                let right = self.eval(right, input, env)?;
-                self.operate(operator, left, right)
-            }
+        let result = if matches!(operator, Operator::And | Operator::Or) {
+            // What fails on the right is blamed on the operator, as in jsonata-js.
+            self.logic(operator == Operator::Or, &left, right, input, env)
+        } else {
+            let right = self.eval(right, input, env)?;
+            self.operate(operator, left, right)
+        };
+        result.map_err(|error| error.at(node.position).token(operator.text()))
+    }
+
+    /// `and` and `or`: the left side decides if it is as `decisive` says.
+    fn logic(&mut self, decisive: bool, left: &Value, right: &Node, input: &Value, env: &Env) -> Outcome {
+        if self.truthy(left)? == decisive {
+            return Ok(Value::from(decisive));
         }
+        let right = self.eval(right, input, env)?;
+        Ok(Value::from(self.truthy(&right)?))
     }
 
     fn operate(&mut self, operator: Operator, left: Value, right: Value) -> Outcome {
@@ -56,11 +61,6 @@ impl Evaluator<'_, '_> {
             Operator::Range => range(&left, &right),
             _ => Ok(Value::from(self.includes(&left, &right)?)),
         }
-    }
-
-    /// An error of an operator, with its place.
-    pub(super) fn located(&self, error: JsonataError, node: &Node, operator: Operator) -> JsonataError {
-        error.or_at(node.position).or_token(operator.text())
     }
 
     pub(super) fn negate(&mut self, node: &Node, operand: &Node, input: &Value, env: &Env) -> Outcome {

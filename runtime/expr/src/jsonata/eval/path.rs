@@ -11,23 +11,26 @@ use std::rc::Rc;
 impl Evaluator<'_, '_> {
     pub(super) fn path(&mut self, node: &Node, steps: &[Node], input: &Value, env: &Env) -> Outcome {
         let absolute = matches!(steps[0].kind, Kind::Variable(_));
-        let mut current =
+        let mut input =
             if !absolute && input.items().is_some() { input.clone() } else { Value::sequence(vec![input.clone()]) };
+        let mut current = Value::Undefined;
         let mut tuples: Option<Vec<Tuple>> = None;
         let mut streaming = false;
         for (at, step) in steps.iter().enumerate() {
             streaming |= step.tuple;
             if at == 0 && step.cons_array {
-                let made = self.eval(step, &current, env)?;
-                current = if made.items().is_some() { made } else { Value::sequence(vec![made]) };
+                current = self.eval(step, &input, env)?;
             } else if streaming {
-                tuples = Some(self.tuple_step(step, &current, tuples.take(), env)?);
-                continue;
+                tuples = Some(self.tuple_step(step, &input, tuples.take(), env)?);
             } else {
-                current = self.step(step, &current, env, at + 1 == steps.len())?;
+                current = self.step(step, &input, env, at + 1 == steps.len())?;
             }
-            if current.items().is_none_or(|items| items.len() == 0) {
+            if !streaming && (current.is_undefined() || current.items().is_some_and(|items| items.len() == 0)) {
                 break;
+            }
+            // A step that binds its values does not move on to them.
+            if step.focus.is_none() {
+                input = current.clone();
             }
         }
         let tuples = tuples.map(Rc::new);

@@ -100,7 +100,7 @@ fn length(_: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result {
 fn substring(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result {
     let Some(text) = arguments.text(0) else { return Ok(Value::Undefined) };
     let length = text.chars().count() as f64;
-    let start = arguments.number(1).unwrap_or(0.0);
+    let start = arguments.number(1).unwrap_or(f64::NAN);
     let start = if length + start < 0.0 { 0.0 } else { start };
     let end = match arguments.number(2) {
         Some(count) if count <= 0.0 => return made(evaluator, ""),
