@@ -3,8 +3,8 @@
 //! A signature is a small regular expression over the types of the arguments, each a letter; `m` stands for an
 //! argument that is nothing. It is matched as JavaScript would: greedy, with backtracking.
 
-use super::{Code, JsonataError, Value};
-use fleetstep_document::View;
+use super::{Code, Items, JsonataError, Value};
+use fleetstep_document::{Document, View};
 
 /// A parsed signature.
 #[derive(Clone, Debug)]
@@ -155,10 +155,7 @@ impl Parameter {
         }
         if let Some(subtype) = &self.subtype {
             let fits = match argument.items() {
-                Some(items) => {
-                    let wanted = subtype.chars().next();
-                    items.iter().all(|item| Some(symbol(&item)) == wanted)
-                }
+                Some(items) => subtype.chars().next().is_some_and(|wanted| all_are(items, wanted)),
                 None => subtype.len() == 1 && subtype.starts_with(symbol(&argument)),
             };
             if !fits {
@@ -185,6 +182,15 @@ fn fit(parameters: &[Parameter], supplied: &[char], whole: bool) -> Option<Vec<u
     })
 }
 
+/// Whether all items are of the type with this letter.
+fn all_are(items: Items<'_>, wanted: char) -> bool {
+    match items {
+        Items::Documents(items) => items.iter().all(|item| document_symbol(item) == wanted),
+        Items::Values(items) => items.iter().all(|item| symbol(item) == wanted),
+        Items::Range(..) => items.len() == 0 || wanted == 'n',
+    }
+}
+
 /// The letter of a value's type.
 fn symbol(value: &Value) -> char {
     match value {
@@ -193,14 +199,18 @@ fn symbol(value: &Value) -> char {
         Value::NotFinite(_) => 'n',
         Value::Array(_) => 'a',
         Value::Object(_) => 'o',
-        Value::Document(document) => match document.view() {
-            View::Null => 'l',
-            View::Bool(_) => 'b',
-            View::Number(_) => 'n',
-            View::String(_) => 's',
-            View::Array(_) => 'a',
-            View::Object(_) => 'o',
-        },
+        Value::Document(document) => document_symbol(document),
+    }
+}
+
+fn document_symbol(document: &Document) -> char {
+    match document.view() {
+        View::Null => 'l',
+        View::Bool(_) => 'b',
+        View::Number(_) => 'n',
+        View::String(_) => 's',
+        View::Array(_) => 'a',
+        View::Object(_) => 'o',
     }
 }
 

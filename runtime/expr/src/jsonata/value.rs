@@ -81,8 +81,11 @@ impl Default for Store {
 impl Array {
     /// A plain array.
     pub(crate) fn plain(items: Vec<Value>) -> Self {
-        let depth = 1 + items.iter().map(Value::depth).max().unwrap_or(0);
-        let has_functions = items.iter().any(Value::has_functions);
+        let (mut depth, mut has_functions) = (1, false);
+        for item in items.iter().filter(|item| !matches!(item, Value::Document(_))) {
+            depth = depth.max(1 + item.depth());
+            has_functions |= item.has_functions();
+        }
         Self { items: Store::Values(items), depth, has_functions, ..Self::default() }
     }
 
@@ -375,6 +378,23 @@ impl Value {
             return Err(exceeded(TOO_DEEP));
         }
         Ok(self)
+    }
+
+    /// What [`Self::to_answer`] gives, of a value that is not needed further: items that nobody shares are moved.
+    pub(in crate::jsonata) fn into_answer(self, names_infinities: bool) -> Result<Option<Document>, JsonataError> {
+        let array = match self {
+            Self::Document(document) => return Ok(Some(document)),
+            Self::Array(array) if array.depth == 1 && !array.has_functions => array,
+            other => return other.to_answer(names_infinities),
+        };
+        match Rc::try_unwrap(array) {
+            Ok(Array { items: Store::Values(items), .. }) => {
+                let items = items.into_iter().map(|item| Ok(item.into_answer(names_infinities)?.unwrap_or_default()));
+                Ok(Some(Document::from(items.collect::<Result<Vec<_>, JsonataError>>()?)))
+            }
+            Ok(array) => Self::Array(Rc::new(array)).to_answer(names_infinities),
+            Err(shared) => Self::Array(shared).to_answer(names_infinities),
+        }
     }
 
     /// The value as a document: functions and nothing are left out of objects, become `null` in arrays (as

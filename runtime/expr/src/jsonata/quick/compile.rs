@@ -160,9 +160,10 @@ impl<'n> Compiler<'n> {
             steps = rest;
         }
         self.nodes += keys.len() as u64;
-        let rest = steps.iter().map(|step| self.step(step)).collect::<Option<_>>()?;
-        let keys = keys.into();
-        Some(Op::Path(Box::new(Path { head, keys, rest, keep_singleton: node.keep_singleton, group })))
+        let rest = steps.iter().map(|step| self.step(step)).collect::<Option<Box<[_]>>>()?;
+        let is_walk = rest.is_empty() && group.is_none() && !node.keep_singleton;
+        let path = Path { head, keys: keys.into(), rest, keep_singleton: node.keep_singleton, is_walk, group };
+        Some(Op::Path(Box::new(path)))
     }
 
     /// Where a path starts, and the steps that are left.

@@ -40,13 +40,16 @@ impl<'e> Run<'e, '_, '_> {
                 for number in 0..source.len() {
                     self.pay(1)?;
                     let item = source.get(number);
-                    let result = self.body(looping, [&item, &Val::NOTHING, &array], number, at)?;
-                    if kind == LoopKind::Map {
-                        if !result.is_nothing() {
-                            made.push(result);
+                    self.enter(looping, [&item, &Val::NOTHING, &array], number)?;
+                    if kind == LoopKind::Filter {
+                        if self.tested(&looping.body, at)? {
+                            made.push(item);
                         }
-                    } else if self.truthy(&result)? {
-                        made.push(item);
+                        continue;
+                    }
+                    let result = self.eval(&looping.body, at)?;
+                    if !result.is_nothing() {
+                        made.push(result);
                     }
                 }
                 checked(made.sequence())
@@ -54,8 +57,9 @@ impl<'e> Run<'e, '_, '_> {
         }
     }
 
-    /// Calls the lambda with an item, its number (in the place of the second value) and the array.
-    fn body(&mut self, looping: &'e Loop, values: [&Val<'e>; 3], number: usize, at: &Val<'e>) -> Outcome<Val<'e>> {
+    /// Gives the lambda an item, its number (in the place of the second value) and the array.
+    #[inline]
+    fn enter(&mut self, looping: &'e Loop, values: [&Val<'e>; 3], number: usize) -> Outcome<()> {
         self.evaluator.budget.spend(looping.weight)?;
         for (place, &slot) in looping.parameters.iter().enumerate() {
             self.locals[slot as usize] = match place {
@@ -64,15 +68,15 @@ impl<'e> Run<'e, '_, '_> {
                 _ => Val::NOTHING,
             };
         }
-        self.eval(&looping.body, at)
+        Ok(())
     }
 
     fn single(&mut self, looping: &'e Loop, source: Source<'_, 'e>, array: &Val<'e>, at: &Val<'e>) -> Outcome<Val<'e>> {
         let mut found = None;
         for number in 0..source.len() {
             let item = source.get(number);
-            let result = self.body(looping, [&item, &Val::NOTHING, array], number, at)?;
-            let matches = self.truthy(&result)?;
+            self.enter(looping, [&item, &Val::NOTHING, array], number)?;
+            let matches = self.tested(&looping.body, at)?;
             if matches && found.replace(item).is_some() {
                 return Err(JsonataError::new(Code::D3138));
             }
@@ -129,13 +133,16 @@ impl<'e> Run<'e, '_, '_> {
         for (key, value) in fields {
             self.pay(1)?;
             let name = Val::Own(Value::from(key.clone()));
-            let result = self.body(looping, [&value, &name, &over], 0, at)?;
-            if looping.kind == LoopKind::Each {
-                if !result.is_nothing() {
-                    results.push(result);
+            self.enter(looping, [&value, &name, &over], 0)?;
+            if looping.kind == LoopKind::Sift {
+                if self.tested(&looping.body, at)? {
+                    kept.insert(key, value.into_value());
                 }
-            } else if self.truthy(&result)? {
-                kept.insert(key, value.into_value());
+                continue;
+            }
+            let result = self.eval(&looping.body, at)?;
+            if !result.is_nothing() {
+                results.push(result);
             }
         }
         match looping.kind {

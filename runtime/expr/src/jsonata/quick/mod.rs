@@ -25,7 +25,7 @@ use super::{Budget, Dialect, Evaluator, JsonataError, Value};
 use crate::{Scope, VariableNames};
 use compile::Compiler;
 use fleetstep_document::Document;
-use op::{Head, Op, Start};
+use op::{Op, Start};
 use run::Run;
 use std::cell::OnceCell;
 use std::fmt;
@@ -88,11 +88,8 @@ impl Quick {
     #[inline]
     pub(crate) fn at_hand<'s>(&'s self, scope: &Scope<'s>) -> Option<&'s Document> {
         let (start, keys) = match &self.root {
+            Op::Path(path) => path.walk()?,
             Op::Constant(document) => return Some(document),
-            Op::Path(path) if path.rest.is_empty() && path.group.is_none() && !path.keep_singleton => {
-                let Head::Start(start) = path.head else { return None };
-                (start, &path.keys[..])
-            }
             Op::Start(start) => (*start, &[][..]),
             _ => return None,
         };
@@ -130,7 +127,7 @@ impl Quick {
 
     fn run(&self, roots: Roots<'_>, budget: &mut Budget<'_>) -> Result<Option<Document>, JsonataError> {
         let context = OnceCell::new();
-        let locals = vec![Val::NOTHING; self.slots as usize];
+        let locals = if self.slots == 0 { Vec::new() } else { vec![Val::NOTHING; self.slots as usize] };
         let mut run =
             Run { evaluator: Evaluator::new(budget, self.dialect), roots, context: &context, locals, unwritable: None };
         let at = match roots.dollar {

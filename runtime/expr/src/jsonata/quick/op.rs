@@ -65,7 +65,21 @@ pub(super) struct Path {
     pub(super) keys: Box<[Text]>,
     pub(super) rest: Box<[Step]>,
     pub(super) keep_singleton: bool,
+    /// There is nothing behind the keys.
+    pub(super) is_walk: bool,
     pub(super) group: Option<Box<Object>>,
+}
+
+impl Path {
+    /// The start and the keys of a path that is nothing else.
+    #[inline]
+    pub(super) fn walk(&self) -> Option<(Start, &[Text])> {
+        match self.head {
+            Head::Start(start) if self.is_walk => Some((start, &self.keys)),
+            Head::Relative if self.is_walk => Some((Start::Current, &self.keys)),
+            _ => None,
+        }
+    }
 }
 
 pub(super) enum Head {

@@ -2,7 +2,7 @@
 
 use super::op::{Filter, Op, Path, Step};
 use super::run::{Outcome, Run, collapsed, passed};
-use super::val::{Gather, Val};
+use super::val::{Gather, Source, Val};
 use crate::jsonata::Value;
 use crate::jsonata::eval::place;
 use fleetstep_document::{Document, Text, View};
@@ -86,7 +86,26 @@ impl<'e> Run<'e, '_, '_> {
 
     fn name_step(&mut self, key: &'e Text, current: &Val<'e>, last: bool) -> Outcome<Val<'e>> {
         let source = current.source();
-        self.evaluator.budget.look_at(source.len())?;
+        self.evaluator.budget.items(source.len())?;
+        let borrowed = match source {
+            Source::Documents(items) => fields_of(key, items),
+            Source::Borrowed(items) => fields_of(key, items.iter().copied()),
+            _ => None,
+        };
+        if let Some((mut found, arrays)) = borrowed {
+            return Ok(match (found.len(), arrays) {
+                (1, _) => passed(found.pop().map_or(Val::NOTHING, Val::Ref), last),
+                (_, false) => Val::Many(found),
+                _ => {
+                    let mut joined = Gather::default();
+                    for value in found {
+                        self.pay(value.as_array().map_or(0, <[_]>::len))?;
+                        joined.join(Val::Ref(value));
+                    }
+                    joined.sequence()
+                }
+            });
+        }
         let mut results = Results::new();
         for number in 0..source.len() {
             let item = source.get(number);
@@ -116,13 +135,14 @@ impl<'e> Run<'e, '_, '_> {
         self.evaluator.budget.look_at(items.len())?;
         for item in items {
             match item.view() {
-                View::Object(object) => match object.get(name) {
-                    Some(value) => match value.as_array() {
-                        Some(values) => found.extend(values),
-                        None => found.push(value),
-                    },
-                    None => {}
-                },
+                View::Object(object) => {
+                    if let Some(value) = object.get(name) {
+                        match value.as_array() {
+                            Some(values) => found.extend(values),
+                            None => found.push(value),
+                        }
+                    }
+                }
                 View::Array(items) => self.name_of_items(name, items, found)?,
                 _ => {}
             }
@@ -160,12 +180,38 @@ impl<'e> Run<'e, '_, '_> {
     #[inline]
     fn times_chosen(&mut self, op: &'e Op, weight: u64, item: &Val<'e>, at: usize, len: usize) -> Outcome<usize> {
         self.evaluator.budget.spend(weight)?;
+        if let Op::Binary(binary) = op
+            && let Some(holds) = self.compared(binary, item)
+        {
+            return Ok(usize::from(holds));
+        }
         let result = self.eval(op, item)?;
         match result.document().map(Document::view) {
             Some(View::Bool(truth)) => Ok(usize::from(truth)),
             _ => self.evaluator.times_chosen(&result.value(), at, len),
         }
     }
+}
+
+/// The values of a field of all items, and whether there are arrays among them; nothing when an item is an array.
+#[inline]
+fn fields_of<'e>(key: &str, items: impl IntoIterator<Item = &'e Document>) -> Option<(Vec<&'e Document>, bool)> {
+    let items = items.into_iter();
+    let mut found = Vec::with_capacity(items.size_hint().0);
+    let mut arrays = false;
+    for item in items {
+        match item.view() {
+            View::Object(object) => {
+                if let Some(value) = object.get(key) {
+                    arrays |= value.as_array().is_some();
+                    found.push(value);
+                }
+            }
+            View::Array(_) => return None,
+            _ => {}
+        }
+    }
+    Some((found, arrays))
 }
 
 /// What an array without items leaves of a path.

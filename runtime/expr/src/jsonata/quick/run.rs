@@ -41,9 +41,20 @@ impl<'e> Run<'e, '_, '_> {
             Op::Constant(document) => Ok(Val::Ref(document)),
             Op::Start(start) => Ok(self.start(*start, at)),
             // What these give is collapsed already, or must not be.
-            Op::Condition(_) | Op::Block(_) | Op::Default { .. } | Op::Tail(_) => self.raw(op, at),
+            Op::Condition(_) | Op::Block(_) | Op::Default { .. } | Op::Tail(_) | Op::Concat(_) => self.raw(op, at),
+            Op::Path(path) if path.is_walk => match self.peek(op, at) {
+                Some(found) => Ok(Val::Ref(found)),
+                None => Ok(collapsed(self.path(path, at)?)),
+            },
+            Op::Binary(binary) if binary.operator != Operator::Range => self.placed(binary, at),
             _ => Ok(collapsed(self.raw(op, at)?)),
         }
+    }
+
+    /// An operator between two values; its errors have its place.
+    fn placed(&mut self, binary: &'e Binary, at: &Val<'e>) -> Outcome<Val<'e>> {
+        let placed = |error: JsonataError| error.or_at(binary.position).or_token(binary.operator.text());
+        self.binary(binary, at).map_err(placed)
     }
 
     /// The value of an operation as it comes.
@@ -53,10 +64,7 @@ impl<'e> Run<'e, '_, '_> {
             Op::Start(start) => Ok(self.start(*start, at)),
             Op::Path(path) => self.path(path, at),
             Op::Name(name) => self.name(name, at),
-            Op::Binary(binary) => {
-                let placed = |error: JsonataError| error.or_at(binary.position).or_token(binary.operator.text());
-                self.binary(binary, at).map_err(placed)
-            }
+            Op::Binary(binary) => self.placed(binary, at),
             Op::Concat(parts) => self.concat(parts, at),
             Op::Negate { operand, position } => self.negate(operand, *position, at),
             Op::Array { items, cons } => self.array(items, *cons, at),
@@ -127,7 +135,74 @@ impl<'e> Run<'e, '_, '_> {
         }
     }
 
+    /// The value of an operation where nothing has to be made for it: of a walk along keys, of a constant.
+    #[inline]
+    fn peek(&self, op: &'e Op, at: &Val<'e>) -> Option<&'e Document> {
+        let (start, keys) = match op {
+            Op::Path(path) => path.walk()?,
+            Op::Constant(document) => return Some(document),
+            Op::Start(start) => (*start, &[][..]),
+            _ => return None,
+        };
+        let mut found = match start {
+            Start::Current => at.borrowed()?,
+            Start::Local(slot) => self.locals[slot as usize].borrowed()?,
+            Start::Variable(slot) => self.roots.variables.get(slot as usize)?.as_ref()?,
+            Start::Input => self.roots.states?.input,
+            Start::Result => self.roots.states?.result?,
+            Start::ErrorOutput => self.roots.states?.error_output?,
+            Start::Whole => self.roots.dollar?,
+            Start::Context => return None,
+        };
+        for key in keys {
+            found = found.get(key)?;
+        }
+        Some(found)
+    }
+
+    /// The number that an operation comes to where its operands are at hand; nothing where anything else comes of it,
+    /// an error too.
+    #[inline]
+    pub(super) fn number(&self, op: &'e Op, at: &Val<'e>) -> Option<f64> {
+        match op {
+            Op::Binary(binary) if binary.operator.is_arithmetic() => self.calculated(binary, at),
+            op => match self.peek(op, at)?.view() {
+                View::Number(Number::Int(number)) => Some(number as f64),
+                View::Number(number) => Some(number.as_f64()),
+                _ => None,
+            },
+        }
+    }
+
+    fn calculated(&self, binary: &'e Binary, at: &Val<'e>) -> Option<f64> {
+        let (left, right) = (self.number(&binary.left, at)?, self.number(&binary.right, at)?);
+        let number = eval::calculate(binary.operator, left, right);
+        number.is_finite().then_some(number)
+    }
+
+    /// What a comparison of two values at hand comes to.
+    #[inline]
+    pub(super) fn compared(&self, binary: &'e Binary, at: &Val<'e>) -> Option<bool> {
+        let (left, right) = (self.peek(&binary.left, at)?, self.peek(&binary.right, at)?);
+        match binary.operator {
+            Operator::Equal => scalars_equal(left, right),
+            Operator::NotEqual => scalars_equal(left, right).map(|equal| !equal),
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+                eval::compare_documents(binary.operator, left, right)
+            }
+            _ => None,
+        }
+    }
+
     fn binary(&mut self, binary: &'e Binary, at: &Val<'e>) -> Outcome<Val<'e>> {
+        if let Some(holds) = self.compared(binary, at) {
+            return Ok(truth(holds));
+        }
+        if binary.operator.is_arithmetic()
+            && let Some(number) = self.calculated(binary, at)
+        {
+            return Ok(Val::Own(Value::Document(cast::number_document(number))));
+        }
         let left = self.eval(&binary.left, at)?;
         match binary.operator {
             Operator::And => Ok(truth(self.truthy(&left)? && self.tested(&binary.right, at)?)),
@@ -139,7 +214,13 @@ impl<'e> Run<'e, '_, '_> {
         }
     }
 
-    fn tested(&mut self, op: &'e Op, at: &Val<'e>) -> Outcome<bool> {
+    /// Whether the value of an operation counts as true.
+    pub(super) fn tested(&mut self, op: &'e Op, at: &Val<'e>) -> Outcome<bool> {
+        if let Op::Binary(binary) = op
+            && let Some(holds) = self.compared(binary, at)
+        {
+            return Ok(holds);
+        }
         let value = self.eval(op, at)?;
         self.truthy(&value)
     }
@@ -157,7 +238,7 @@ impl<'e> Run<'e, '_, '_> {
 
     fn operate(&mut self, operator: Operator, left: Val<'e>, right: Val<'e>) -> Outcome<Val<'e>> {
         match operator {
-            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Modulo => {
+            operator if operator.is_arithmetic() => {
                 if let (Some(left), Some(right)) = (left.number(), right.number()) {
                     return Ok(Val::Own(Value::from(eval::calculate(operator, left, right))));
                 }
@@ -383,7 +464,7 @@ impl<'e> Run<'e, '_, '_> {
                 }
                 keys = rest;
             }
-            if keys.is_empty() && path.rest.is_empty() && path.group.is_none() && !path.keep_singleton {
+            if keys.is_empty() && path.is_walk {
                 return Ok(Val::Ref(document));
             }
             current = Val::Ref(document);

@@ -39,6 +39,15 @@ impl<'e> Val<'e> {
         matches!(self, Self::Own(Value::Undefined))
     }
 
+    /// The document, where the value is a borrowed one.
+    #[inline]
+    pub(super) fn borrowed(&self) -> Option<&'e Document> {
+        match self {
+            Self::Ref(document) => Some(document),
+            Self::Many(_) | Self::Own(_) => None,
+        }
+    }
+
     /// The document, where the value is one already.
     #[inline]
     pub(super) fn document(&self) -> Option<&Document> {
