@@ -1,4 +1,4 @@
-//! The first figures, in one sitting: what a step costs, a call, a start over HTTP beside a bare echo, a parked
+//! The first figures, in one sitting: what an expression costs, a step, a call, a start over HTTP beside a bare echo, a parked
 //! execution, and what hostile neighbours do to a workflow's latency.
 //!
 //! `cargo run --release -p fleetstep-benches` prints them as Markdown. The machine is rarely quiet: read the
@@ -8,6 +8,7 @@
 
 mod call;
 mod echo;
+mod expr;
 mod http;
 mod load;
 mod neighbours;
@@ -42,6 +43,8 @@ struct Flags {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Figure {
+    /// Nanoseconds of expressions beside Rust by hand
+    Expr,
     /// Nanoseconds of a Pass and of a Choice
     Step,
     /// Microseconds of a Wasm call
@@ -75,6 +78,9 @@ fn main() -> Result<ExitCode> {
 
 fn measure(flags: &Flags) -> Result<()> {
     let wanted = |figure| flags.only.is_empty() || flags.only.contains(&figure);
+    if wanted(Figure::Expr) {
+        expr::measure(flags.rounds)?;
+    }
     if wanted(Figure::Step) {
         step::measure(flags.rounds)?;
     }

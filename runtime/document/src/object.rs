@@ -50,7 +50,7 @@ impl Object {
     pub fn get(&self, key: &str) -> Option<&Document> {
         // In line, since the walk along nearly every path is made of this loop.
         if self.entries.len() <= LINEAR_KEYS_MAX {
-            return self.entries.iter().find(|(k, _)| k.as_str() == key).map(|(_, value)| value);
+            return self.entries.iter().find(|(k, _)| same_key(k, key)).map(|(_, value)| value);
         }
         self.position(key).map(|at| &self.entries[at].1)
     }
@@ -103,6 +103,26 @@ impl Object {
         let index = self.index.get_or_init(|| sorted(&self.entries));
         let at = index.binary_search_by(|&at| key_at(&self.entries, at).cmp(key)).ok()?;
         Some(index[at] as usize)
+    }
+}
+
+/// Whether two keys are the same. Keys are short, and calling a comparison of memory takes longer than making one.
+#[inline]
+fn same_key(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    if left.len() != right.len() {
+        return false;
+    }
+    // Two words that overlap cover all lengths up to twice theirs.
+    match left.len() {
+        0 => true,
+        1..4 => {
+            let (middle, last) = (left.len() / 2, left.len() - 1);
+            left[0] == right[0] && left[middle] == right[middle] && left[last] == right[last]
+        }
+        4..=8 => left.first_chunk::<4>() == right.first_chunk() && left.last_chunk::<4>() == right.last_chunk(),
+        9..=16 => left.first_chunk::<8>() == right.first_chunk() && left.last_chunk::<8>() == right.last_chunk(),
+        _ => left == right,
     }
 }
 
@@ -191,4 +211,22 @@ fn drop_repeats_sorted(entries: &mut Vec<(Text, Document)>, order: &[u32]) {
     }
     let mut keep = keep.into_iter();
     entries.retain(|_| keep.next().unwrap_or(true));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_key;
+
+    #[test]
+    fn keys_of_every_length_differ_in_every_place() {
+        for length in 0..40 {
+            let key = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnop"[..length].to_owned();
+            assert!(same_key(&key, &key.clone()), "{key}");
+            assert!(!same_key(&key, &format!("{key}x")), "{key}");
+            for at in 0..length {
+                let other = format!("{}{}{}", &key[..at], '_', &key[at + 1..]);
+                assert!(!same_key(&key, &other), "{key} and {other}");
+            }
+        }
+    }
 }

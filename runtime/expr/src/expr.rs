@@ -118,12 +118,15 @@ impl Expr {
     /// What the service answers when a path finds nothing or a function refuses its arguments.
     #[inline]
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Document, EvalError> {
-        if let Kind::Path(path) | Kind::Reference(path) = &self.0.kind
-            && let Some(found) = path.at_hand(scope)
-        {
-            return Ok(found.clone());
+        let found = match &self.0.kind {
+            Kind::Path(path) | Kind::Reference(path) => path.at_hand(scope),
+            Kind::Query(query) => query.at_hand(scope),
+            _ => None,
+        };
+        match found {
+            Some(found) => Ok(found.clone()),
+            None => self.compute(scope),
         }
-        self.compute(scope)
     }
 
     fn compute(&self, scope: &Scope<'_>) -> Result<Document, EvalError> {

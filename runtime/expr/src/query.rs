@@ -1,7 +1,7 @@
 //! JSONata fields: values in which strings of the form `{% … %}` are expressions.
 
 use crate::expr::Kind;
-use crate::jsonata::{Ambient, Answer, Budget, Jsonata};
+use crate::jsonata::{Ambient, Answer, Budget, Jsonata, JsonataError, Quick};
 use crate::template::{DEPTH_MAX, Template, constant};
 use crate::{CompileError, ErrorName, EvalError, Expr, Reference, Referent, Scope, TemplateError, VariableNames};
 use fleetstep_document::{Document, ObjectBuilder, Text, View};
@@ -10,6 +10,8 @@ use fleetstep_document::{Document, ObjectBuilder, Text, View};
 #[derive(Debug)]
 pub(crate) struct Query {
     program: Jsonata,
+    /// The compiled form, where there is one: the program's work is done by it then.
+    quick: Option<Quick>,
     /// The workflow variables that it reads: slot and name.
     variables: Box<[(u32, Text)]>,
     /// The members of `$states` that it reads; nothing for the whole.
@@ -26,13 +28,26 @@ impl Query {
         })?;
         let references = program.references();
         let variables = references.variables.into_iter().map(|name| (names.slot(&name), name)).collect();
-        Ok(Self { program, variables, states: references.states.into() })
+        let quick = program.quick(names);
+        Ok(Self { program, quick, variables, states: references.states.into() })
+    }
+
+    /// The value where nothing has to be made for it.
+    #[inline]
+    pub(crate) fn at_hand<'s>(&'s self, scope: &Scope<'s>) -> Option<&'s Document> {
+        self.quick.as_ref()?.at_hand(scope)
     }
 
     /// The value, or nothing; `Err` is the second half of a message.
     pub(crate) fn evaluate(&self, scope: &Scope<'_>) -> Result<Document, String> {
         let mut world = World { scope };
         let mut budget = Budget::new(&mut world);
+        if let Some(quick) = &self.quick {
+            return match quick.evaluate(scope, &mut budget) {
+                Ok(value) => value.ok_or_else(|| NOTHING.to_owned()),
+                Err(error) => Err(thrown(&error)),
+            };
+        }
         let bound = self
             .variables
             .iter()
@@ -40,9 +55,9 @@ impl Query {
         let states = (!self.states.is_empty()).then(|| (Text::from("states"), self.states(scope)));
         match self.program.evaluate(None, bound.chain(states), &mut budget) {
             Ok(Answer::Document(value)) => Ok(value),
-            Ok(Answer::Nothing) => Err("returned nothing (undefined).".to_owned()),
+            Ok(Answer::Nothing) => Err(NOTHING.to_owned()),
             Ok(Answer::Function) => Err("returned an unsupported result type.".to_owned()),
-            Err(error) => Err(format!("threw an error during evaluation. {error}")),
+            Err(error) => Err(thrown(&error)),
         }
     }
 
@@ -68,6 +83,12 @@ impl Query {
         let states = self.states.iter().map(|member| Referent::States(member.clone()));
         found.extend(variables.chain(states).map(|referent| Reference { pointer: pointer.to_owned(), referent }));
     }
+}
+
+const NOTHING: &str = "returned nothing (undefined).";
+
+fn thrown(error: &JsonataError) -> String {
+    format!("threw an error during evaluation. {error}")
 }
 
 /// A failed evaluation of a JSONata field.

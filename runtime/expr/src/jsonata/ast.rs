@@ -150,6 +150,10 @@ impl Operator {
         OPERATORS.iter().find(|(written, _)| *written == text).map(|(_, operator)| *operator)
     }
 
+    pub(super) fn is_arithmetic(self) -> bool {
+        matches!(self, Self::Add | Self::Subtract | Self::Multiply | Self::Divide | Self::Modulo)
+    }
+
     pub(super) fn text(self) -> &'static str {
         OPERATORS.iter().find(|(_, operator)| *operator == self).map_or("", |(written, _)| written)
     }

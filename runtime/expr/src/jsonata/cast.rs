@@ -203,8 +203,14 @@ pub(crate) fn number_document(number: f64) -> Document {
     if number.trunc() == number && number.abs() < 9.007_199_254_740_992e15 {
         return Document::from(number as i64);
     }
+    if SHORTEST.contains(&number.abs()) {
+        return Document::from(number);
+    }
     Document::number_from_text(&number_text(number))
 }
+
+/// Between these a fraction's shortest text is the same in JavaScript and in a document.
+const SHORTEST: std::ops::Range<f64> = 1e-5..1e15;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,8 @@ use super::ast::Node;
 use super::eval::Evaluator;
 use super::references::{References, references};
 use super::stack::Stack;
-use super::{Budget, Dialect, JsonataError, Value, parser, process};
+use super::{Budget, Dialect, JsonataError, Quick, Value, parser, process};
+use crate::VariableNames;
 use fleetstep_document::{Document, Text};
 use std::fmt;
 
@@ -12,6 +13,9 @@ use std::fmt;
 pub struct Jsonata {
     root: Node,
     dialect: &'static Dialect,
+    /// The compiled form, where there is one, and the variables that may come in.
+    quick: Option<Quick>,
+    names: VariableNames,
 }
 
 /// What an expression came to.
@@ -45,7 +49,21 @@ impl Jsonata {
     /// Compiles an expression that finds the functions of `dialect`.
     pub fn compile_with(source: &str, dialect: &'static Dialect) -> Result<Self, JsonataError> {
         let stack = Stack::here();
-        Ok(Self { root: process::process(parser::parse(source, stack)?, stack)?, dialect })
+        let root = process::process(parser::parse(source, stack)?, stack)?;
+        let mut names = VariableNames::default();
+        let quick = Quick::compile_plain(&root, dialect, &mut names);
+        Ok(Self { root, dialect, quick, names })
+    }
+
+    /// The compiled form for the states of a workflow, where there is one: see [`Quick::compile`].
+    pub(crate) fn quick(&self, names: &mut VariableNames) -> Option<Quick> {
+        Quick::compile(&self.root, self.dialect, names)
+    }
+
+    /// Whether the expression has the compiled form.
+    #[cfg(test)]
+    pub(in crate::jsonata) fn is_quick(&self) -> bool {
+        self.quick.is_some()
     }
 
     /// What the expression reads of its surroundings.
@@ -59,6 +77,22 @@ impl Jsonata {
         &self,
         input: Option<&Document>,
         bindings: impl IntoIterator<Item = (Text, Document)>,
+        budget: &mut Budget<'_>,
+    ) -> Result<Answer, JsonataError> {
+        let bindings: Vec<(Text, Document)> = bindings.into_iter().collect();
+        // A variable may take the name of a function; the compiled form knows them apart by name.
+        let quick = self.quick.as_ref().filter(|quick| !bindings.iter().any(|(name, _)| quick.calls(name)));
+        let Some(quick) = quick else { return self.evaluate_generally(input, bindings, budget) };
+        let value = |name: &Text| bindings.iter().rev().find(|(known, _)| known == name);
+        let variables: Vec<_> = self.names.names().iter().map(|name| Some(value(name)?.1.clone())).collect();
+        Ok(quick.evaluate_plain(input, &variables, budget)?.map_or(Answer::Nothing, Answer::Document))
+    }
+
+    /// Evaluates with the general engine, whether or not there is a compiled form.
+    pub(in crate::jsonata) fn evaluate_generally(
+        &self,
+        input: Option<&Document>,
+        bindings: Vec<(Text, Document)>,
         budget: &mut Budget<'_>,
     ) -> Result<Answer, JsonataError> {
         let input = input.cloned().map_or(Value::Undefined, Value::Document);

@@ -3,8 +3,8 @@
 //! A signature is a small regular expression over the types of the arguments, each a letter; `m` stands for an
 //! argument that is nothing. It is matched as JavaScript would: greedy, with backtracking.
 
-use super::{Code, JsonataError, Value};
-use fleetstep_document::View;
+use super::{Code, Items, JsonataError, Value};
+use fleetstep_document::{Document, View};
 
 /// A parsed signature.
 #[derive(Clone, Debug)]
@@ -108,6 +108,23 @@ impl Signature {
         Ok(validated)
     }
 
+    /// Does what [`Self::validate`] does where each argument fits the parameter at its place, which is nearly always;
+    /// `false`, and nothing done, where that is not so or the context has to fill in.
+    pub(crate) fn accept(&self, arguments: &mut Vec<Value>) -> Result<bool, JsonataError> {
+        let Some((given, missing)) = self.parameters.split_at_checked(arguments.len()) else { return Ok(false) };
+        let plain = given.iter().zip(&**arguments).all(|(parameter, argument)| parameter.types.contains(symbol(argument)));
+        if !plain || self.parameters.iter().any(|one| one.repeated) || missing.iter().any(|one| !one.optional || one.context) {
+            return Ok(false);
+        }
+        for (at, (parameter, argument)) in given.iter().zip(arguments.iter_mut()).enumerate() {
+            if parameter.array {
+                *argument = parameter.to_array(std::mem::take(argument), at + 1)?;
+            }
+        }
+        arguments.resize(self.parameters.len(), Value::Undefined);
+        Ok(true)
+    }
+
     /// The error that says which argument is the first that does not fit.
     fn mismatch(&self, arguments: &[Value], supplied: &[char]) -> JsonataError {
         let mut good = 0;
@@ -134,10 +151,7 @@ impl Parameter {
         }
         if let Some(subtype) = &self.subtype {
             let fits = match argument.items() {
-                Some(items) => {
-                    let wanted = subtype.chars().next();
-                    items.iter().all(|item| Some(symbol(&item)) == wanted)
-                }
+                Some(items) => subtype.chars().next().is_some_and(|wanted| all_are(items, wanted)),
                 None => subtype.len() == 1 && subtype.starts_with(symbol(&argument)),
             };
             if !fits {
@@ -164,6 +178,15 @@ fn fit(parameters: &[Parameter], supplied: &[char], whole: bool) -> Option<Vec<u
     })
 }
 
+/// Whether all items are of the type with this letter.
+fn all_are(items: Items<'_>, wanted: char) -> bool {
+    match items {
+        Items::Documents(items) => items.iter().all(|item| document_symbol(item) == wanted),
+        Items::Values(items) => items.iter().all(|item| symbol(item) == wanted),
+        Items::Range(..) => items.len() == 0 || wanted == 'n',
+    }
+}
+
 /// The letter of a value's type.
 fn symbol(value: &Value) -> char {
     match value {
@@ -172,14 +195,18 @@ fn symbol(value: &Value) -> char {
         Value::NotFinite(_) => 'n',
         Value::Array(_) => 'a',
         Value::Object(_) => 'o',
-        Value::Document(document) => match document.view() {
-            View::Null => 'l',
-            View::Bool(_) => 'b',
-            View::Number(_) => 'n',
-            View::String(_) => 's',
-            View::Array(_) => 'a',
-            View::Object(_) => 'o',
-        },
+        Value::Document(document) => document_symbol(document),
+    }
+}
+
+fn document_symbol(document: &Document) -> char {
+    match document.view() {
+        View::Null => 'l',
+        View::Bool(_) => 'b',
+        View::Number(_) => 'n',
+        View::String(_) => 's',
+        View::Array(_) => 'a',
+        View::Object(_) => 'o',
     }
 }
 

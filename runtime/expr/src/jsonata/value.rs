@@ -81,8 +81,11 @@ impl Default for Store {
 impl Array {
     /// A plain array.
     pub(crate) fn plain(items: Vec<Value>) -> Self {
-        let depth = 1 + items.iter().map(Value::depth).max().unwrap_or(0);
-        let has_functions = items.iter().any(Value::has_functions);
+        let (mut depth, mut has_functions) = (1, false);
+        for item in items.iter().filter(|item| !matches!(item, Value::Document(_))) {
+            depth = depth.max(1 + item.depth());
+            has_functions |= item.has_functions();
+        }
         Self { items: Store::Values(items), depth, has_functions, ..Self::default() }
     }
 
@@ -377,6 +380,23 @@ impl Value {
         Ok(self)
     }
 
+    /// What [`Self::to_document`] gives, of a value that is not needed further: items that nobody shares are moved.
+    pub(crate) fn into_document(self) -> Result<Option<Document>, JsonataError> {
+        let array = match self {
+            Self::Document(document) => return Ok(Some(document)),
+            Self::Array(array) if array.depth == 1 && !array.has_functions => array,
+            other => return other.to_document(),
+        };
+        match Rc::try_unwrap(array) {
+            Ok(Array { items: Store::Values(items), .. }) => {
+                let items = items.into_iter().map(|item| Ok(item.into_document()?.unwrap_or_default()));
+                Ok(Some(Document::from(items.collect::<Result<Vec<_>, JsonataError>>()?)))
+            }
+            Ok(array) => Self::Array(Rc::new(array)).to_document(),
+            Err(shared) => Self::Array(shared).to_document(),
+        }
+    }
+
     /// The value as a document: functions and nothing are left out of objects, become `null` in arrays (as
     /// `JSON.stringify` has it); `None` for nothing and for a function. A number that is not finite is D1001.
     pub(crate) fn to_document(&self) -> Result<Option<Document>, JsonataError> {
@@ -472,6 +492,15 @@ impl Value {
             return Ok(true);
         }
         Ok(matches!((self, other), (Self::Undefined, Self::Undefined)))
+    }
+}
+
+/// Whether two documents that are neither arrays nor objects are equal; nothing when they are.
+pub(crate) fn scalars_equal(a: &Document, b: &Document) -> Option<bool> {
+    match (a.view(), b.view()) {
+        (View::Number(a), View::Number(b)) => Some(a.as_f64() == b.as_f64()),
+        (View::Array(_) | View::Object(_), View::Array(_) | View::Object(_)) => None,
+        _ => Some(a == b),
     }
 }
 

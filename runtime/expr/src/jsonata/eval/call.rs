@@ -10,7 +10,7 @@ use std::rc::Rc;
 impl Evaluator<'_, '_> {
     /// Calls a function value with exactly these arguments. The error of a value that is no function is T1006.
     pub(crate) fn call(&mut self, function: &Value, arguments: Vec<Value>) -> Outcome {
-        let env = self.environment.clone();
+        let env = self.environment.clone().unwrap_or_default();
         self.apply(function, arguments, &Value::NULL, &env)
     }
 
@@ -47,11 +47,7 @@ impl Evaluator<'_, '_> {
         for argument in &call.arguments {
             arguments.push(self.eval(argument, input, env)?);
         }
-        self.apply(&procedure, arguments, input, env).map_err(|error| match procedure.as_function() {
-            // The outermost call is where an error is said to be.
-            Some(_) => located(error, node, call).at(node.position),
-            None => located(error, node, call),
-        })
+        self.apply(&procedure, arguments, input, env).map_err(|error| located(error, node, call))
     }
 
     /// What is called. A name that lacks its `$` gets an error of its own.
@@ -89,7 +85,7 @@ impl Evaluator<'_, '_> {
         match function.as_ref() {
             Function::Native(known) => {
                 let values = self.validate(&known.signature, arguments, input)?;
-                let outer = std::mem::replace(&mut self.environment, env.clone());
+                let outer = self.environment.replace(env.clone());
                 let result = (known.native.call)(self, &Arguments { values: &values, context: input });
                 self.environment = outer;
                 result
@@ -128,10 +124,10 @@ impl Evaluator<'_, '_> {
     }
 
     /// Checks arguments; those that are long take as long as their length says to check and to work through.
-    fn validate(
+    pub(in crate::jsonata) fn validate(
         &mut self,
         signature: &Signature,
-        arguments: Vec<Value>,
+        mut arguments: Vec<Value>,
         input: &Value,
     ) -> Result<Vec<Value>, JsonataError> {
         for argument in &arguments {
@@ -140,6 +136,9 @@ impl Evaluator<'_, '_> {
             } else if signature.looks_into_arrays() {
                 self.budget.look_at(argument.items().map_or(0, Items::len))?;
             }
+        }
+        if signature.accept(&mut arguments)? {
+            return Ok(arguments);
         }
         signature.validate(arguments, input)
     }

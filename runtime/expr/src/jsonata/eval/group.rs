@@ -9,30 +9,30 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The items that share a key, and the pair that made it.
-struct Members<T> {
-    key: Text,
-    pair: usize,
-    items: Vec<T>,
+pub(in crate::jsonata) struct Members<T> {
+    pub(in crate::jsonata) key: Text,
+    pub(in crate::jsonata) pair: usize,
+    pub(in crate::jsonata) items: Vec<T>,
 }
 
 /// Groups in the order in which their keys first came.
-struct Groups<T> {
-    members: Vec<Members<T>>,
+pub(in crate::jsonata) struct Groups<T> {
+    pub(in crate::jsonata) members: Vec<Members<T>>,
     by_key: HashMap<Text, usize>,
 }
 
 impl<T> Groups<T> {
-    fn new() -> Self {
+    pub(in crate::jsonata) fn new() -> Self {
         Self { members: Vec::new(), by_key: HashMap::new() }
     }
 
-    /// Adds an item under a key that must be a string, or nothing.
-    fn add(&mut self, group: &Group, pair: usize, key: &Value, item: T) -> Result<(), JsonataError> {
+    /// Adds an item under a key that must be a string, or nothing. `position` is that of the group.
+    pub(in crate::jsonata) fn add(&mut self, position: usize, pair: usize, key: &Value, item: T) -> Result<(), JsonataError> {
         if key.is_undefined() {
             return Ok(());
         }
         let Some(text) = key.as_text() else {
-            return Err(JsonataError::new(Code::T1003).at(group.position).value("value", key));
+            return Err(JsonataError::new(Code::T1003).at(position).value("value", key));
         };
         match self.by_key.get(text) {
             None => {
@@ -40,7 +40,7 @@ impl<T> Groups<T> {
                 self.members.push(Members { key: text.clone(), pair, items: vec![item] });
             }
             Some(&at) if self.members[at].pair != pair => {
-                return Err(JsonataError::new(Code::D1009).at(group.position).value("value", key));
+                return Err(JsonataError::new(Code::D1009).at(position).value("value", key));
             }
             Some(&at) => self.members[at].items.push(item),
         }
@@ -67,7 +67,7 @@ impl Evaluator<'_, '_> {
         for item in items {
             for (pair, (key, _)) in group.pairs.iter().enumerate() {
                 let key = self.eval(key, &item, env)?;
-                groups.add(group, pair, &key, item.clone())?;
+                groups.add(group.position, pair, &key, item.clone())?;
             }
         }
         let mut entries = Vec::with_capacity(groups.members.len());
@@ -88,7 +88,7 @@ impl Evaluator<'_, '_> {
             let frame = self.tuple_frame(tuple, env)?;
             for (pair, (key, _)) in group.pairs.iter().enumerate() {
                 let key = self.eval(key, &tuple.value, &frame)?;
-                groups.add(group, pair, &key, tuple.clone())?;
+                groups.add(group.position, pair, &key, tuple.clone())?;
             }
         }
         let mut entries = Vec::with_capacity(groups.members.len());
@@ -105,7 +105,7 @@ impl Evaluator<'_, '_> {
 }
 
 /// One item as it is, several as one array, arrays among them joined.
-fn appended(mut items: Vec<Value>) -> Value {
+pub(in crate::jsonata) fn appended(mut items: Vec<Value>) -> Value {
     if items.len() == 1 {
         return items.swap_remove(0);
     }

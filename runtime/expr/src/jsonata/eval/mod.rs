@@ -20,6 +20,11 @@ use fleetstep_document::Text;
 use std::rc::Rc;
 use std::sync::Arc;
 
+// What the compiled form shares with this one.
+pub(in crate::jsonata) use group::{Groups, appended};
+pub(in crate::jsonata) use operators::{arithmetic, calculate, compare, compare_documents, range};
+pub(in crate::jsonata) use path::{keep_singleton, place, reset};
+
 /// A function value.
 pub(crate) enum Function {
     /// Of the library.
@@ -98,7 +103,7 @@ pub(crate) struct Evaluator<'b, 'a> {
     depth: u32,
     stack: Stack,
     /// The variables where the function of the library that runs was called.
-    environment: Env,
+    environment: Option<Env>,
     /// Frames in which functions are bound: they may hold each other, and are emptied in the end.
     tied: Vec<Env>,
 }
@@ -117,17 +122,17 @@ type Outcome = Result<Value, JsonataError>;
 impl<'b, 'a> Evaluator<'b, 'a> {
     /// An evaluation with nothing bound.
     pub(super) fn new(budget: &'b mut Budget<'a>, dialect: &'static Dialect) -> Self {
-        Self { budget, dialect, depth: 0, stack: Stack::here(), environment: Env::default(), tied: Vec::new() }
+        Self { budget, dialect, depth: 0, stack: Stack::here(), environment: None, tied: Vec::new() }
     }
 
     /// Evaluates a whole expression.
     pub(super) fn run(&mut self, root: &Node, input: Value, bindings: Vec<(Text, Value)>) -> Outcome {
-        let env = Frame::inside(&self.environment);
+        let env = Env::default();
         for (name, value) in bindings {
             env.set(name, value);
         }
         env.set(Text::from("$"), input.clone());
-        self.environment = env.clone();
+        self.environment = Some(env.clone());
         let input = match input.items() {
             Some(_) => {
                 let mut wrapper = Array::sequence(vec![input]);
@@ -146,7 +151,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
         let root = parser::parse(text, self.stack)
             .and_then(|raw| process::process(raw, self.stack))
             .map_err(|error| wrapped(Code::D3120, &error))?;
-        let env = self.environment.clone();
+        let env = self.environment.clone().unwrap_or_default();
         self.eval(&root, input, &env).map_err(|error| match error.code() {
             Code::U1001 => error,
             _ => wrapped(Code::D3121, &error),
@@ -272,7 +277,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
 }
 
 /// What a sequence comes to: nothing, its only item, or itself.
-fn collapse(value: Value, keep_array: bool) -> Value {
+pub(in crate::jsonata) fn collapse(value: Value, keep_array: bool) -> Value {
     let Value::Array(mut array) = value else { return value };
     if !array.sequence {
         return Value::Array(array);

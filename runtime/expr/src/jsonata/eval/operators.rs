@@ -6,6 +6,7 @@ use crate::jsonata::budget::ARRAY_ITEMS_MAX;
 use crate::jsonata::cast::{numeric, text, truthy};
 use crate::jsonata::value::Array;
 use crate::jsonata::{Code, Items, JsonataError, Value};
+use fleetstep_document::{Document, View};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -102,7 +103,7 @@ impl Evaluator<'_, '_> {
         Ok(self.constructed(node, results))
     }
 
-    fn includes(&mut self, left: &Value, right: &Value) -> Result<bool, JsonataError> {
+    pub(in crate::jsonata) fn includes(&mut self, left: &Value, right: &Value) -> Result<bool, JsonataError> {
         if left.is_undefined() || right.is_undefined() {
             return Ok(false);
         }
@@ -112,7 +113,7 @@ impl Evaluator<'_, '_> {
     }
 
     /// Whether a value counts as true.
-    pub(super) fn truthy(&mut self, value: &Value) -> Result<bool, JsonataError> {
+    pub(in crate::jsonata) fn truthy(&mut self, value: &Value) -> Result<bool, JsonataError> {
         truthy(value, self.budget)
     }
 
@@ -132,7 +133,7 @@ fn joined(value: Value) -> Vec<Value> {
     }
 }
 
-fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome {
+pub(in crate::jsonata) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome {
     let number = |value: &Value, code| match numeric(value)? {
         None if !value.is_undefined() => Err(JsonataError::new(code).value("value", value)),
         number => Ok(number),
@@ -140,16 +141,21 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome {
     let left = number(left, Code::T2001)?;
     let right = number(right, Code::T2002)?;
     let (Some(left), Some(right)) = (left, right) else { return Ok(Value::Undefined) };
-    Ok(Value::from(match operator {
+    Ok(Value::from(calculate(operator, left, right)))
+}
+
+/// What an arithmetic operator makes of two numbers.
+pub(in crate::jsonata) fn calculate(operator: Operator, left: f64, right: f64) -> f64 {
+    match operator {
         Operator::Add => left + right,
         Operator::Subtract => left - right,
         Operator::Multiply => left * right,
         Operator::Divide => left / right,
         _ => left % right,
-    }))
+    }
 }
 
-fn compare(operator: Operator, left: &Value, right: &Value) -> Outcome {
+pub(in crate::jsonata) fn compare(operator: Operator, left: &Value, right: &Value) -> Outcome {
     let comparable = |value: &Value| value.is_undefined() || is_orderable(value);
     if !comparable(left) || !comparable(right) {
         let culprit = if is_orderable(left) { right } else { left };
@@ -161,13 +167,26 @@ fn compare(operator: Operator, left: &Value, right: &Value) -> Outcome {
     if left.as_str().is_some() != right.as_str().is_some() {
         return Err(JsonataError::new(Code::T2009).value("value", left).value("value2", right));
     }
-    let order = order(left, right);
-    Ok(Value::from(match operator {
+    Ok(Value::from(in_order(operator, order(left, right))))
+}
+
+fn in_order(operator: Operator, order: Option<Ordering>) -> bool {
+    match operator {
         Operator::Less => order == Some(Ordering::Less),
         Operator::LessOrEqual => matches!(order, Some(Ordering::Less | Ordering::Equal)),
         Operator::Greater => order == Some(Ordering::Greater),
         _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-    }))
+    }
+}
+
+/// Compares two numbers or two strings; nothing when that is not what they are.
+pub(in crate::jsonata) fn compare_documents(operator: Operator, left: &Document, right: &Document) -> Option<bool> {
+    let order = match (left.view(), right.view()) {
+        (View::Number(left), View::Number(right)) => left.as_f64().partial_cmp(&right.as_f64()),
+        (View::String(left), View::String(right)) => Some(left.encode_utf16().cmp(right.encode_utf16())),
+        _ => return None,
+    };
+    Some(in_order(operator, order))
 }
 
 /// Whether the value is a string or a number.
@@ -186,7 +205,7 @@ pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
 /// Up to here a double holds every whole number.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
-fn range(left: &Value, right: &Value) -> Outcome {
+pub(in crate::jsonata) fn range(left: &Value, right: &Value) -> Outcome {
     let whole = |value: &Value, code| match value.as_f64() {
         _ if value.is_undefined() => Ok(None),
         Some(number) if number.is_finite() && number.trunc() == number => Ok(Some(number)),

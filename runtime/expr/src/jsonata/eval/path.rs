@@ -238,7 +238,7 @@ impl Evaluator<'_, '_> {
     }
 
     /// How often a predicate's result chooses the item at `at`.
-    fn times_chosen(&mut self, result: &Value, at: usize, len: usize) -> Result<usize, JsonataError> {
+    pub(in crate::jsonata) fn times_chosen(&mut self, result: &Value, at: usize, len: usize) -> Result<usize, JsonataError> {
         if let Some(number) = numeric(result)? {
             return Ok(usize::from(place(number, len) == Some(at)));
         }
@@ -263,7 +263,7 @@ impl Evaluator<'_, '_> {
     }
 
     /// The value of a field; of an array, what its items give.
-    pub(super) fn name(&mut self, name: &str, input: &Value) -> Outcome {
+    pub(in crate::jsonata) fn name(&mut self, name: &str, input: &Value) -> Outcome {
         if let Some(fields) = input.fields() {
             return Ok(fields.get(name));
         }
@@ -345,7 +345,7 @@ impl Evaluator<'_, '_> {
 }
 
 /// A sequence that a path with `[]` gives.
-fn keep_singleton(value: Value) -> Value {
+pub(in crate::jsonata) fn keep_singleton(value: Value) -> Value {
     match value {
         Value::Array(array) if array.cons && !array.sequence => {
             let mut wrapped = Array::sequence(vec![Value::Array(array)]);
@@ -361,7 +361,7 @@ fn keep_singleton(value: Value) -> Value {
 }
 
 /// A sequence as a new one: what was marked on it does not pass on to the sequence that a step makes.
-fn reset(value: Value) -> Value {
+pub(in crate::jsonata) fn reset(value: Value) -> Value {
     match value {
         Value::Array(mut array) if array.keep_singleton || array.outer_wrapper => {
             let marks = Rc::make_mut(&mut array);
@@ -398,7 +398,7 @@ fn literal_place(predicate: &Node, len: usize) -> Option<Option<usize>> {
     }
 }
 
-fn place(number: f64, len: usize) -> Option<usize> {
+pub(in crate::jsonata) fn place(number: f64, len: usize) -> Option<usize> {
     let floor = number.floor();
     let place = if floor < 0.0 { len as f64 + floor } else { floor };
     (place >= 0.0 && place < len as f64).then_some(place as usize)
