@@ -3,8 +3,8 @@
 use super::op::{Filter, Op, Path, Step};
 use super::run::{Outcome, Run, collapsed, passed};
 use super::val::{Gather, Source, Val};
-use crate::jsonata::eval::place;
 use crate::jsonata::Value;
+use crate::jsonata::eval::place;
 use fleetstep_document::{Document, Text, View};
 
 /// The results of a step: a single one is more than a sequence of one.
@@ -135,13 +135,14 @@ impl<'e> Run<'e, '_, '_> {
         self.evaluator.budget.look_at(items.len())?;
         for item in items {
             match item.view() {
-                View::Object(object) => match object.get(name) {
-                    Some(value) => match value.as_array() {
-                        Some(values) => found.extend(values),
-                        None => found.push(value),
-                    },
-                    None => {}
-                },
+                View::Object(object) => {
+                    if let Some(value) = object.get(name) {
+                        match value.as_array() {
+                            Some(values) => found.extend(values),
+                            None => found.push(value),
+                        }
+                    }
+                }
                 View::Array(items) => self.name_of_items(name, items, found)?,
                 _ => {}
             }

@@ -1,8 +1,8 @@
 //! One evaluation: operations to values.
 
+use super::Roots;
 use super::op::{Binary, Call, Filtered, Head, Item, Key, Object, Op, Part, Path, Start};
 use super::val::{Gather, Source, Val};
-use super::Roots;
 use crate::jsonata::ast::Operator;
 use crate::jsonata::cast::{self, numeric};
 use crate::jsonata::eval::{self, Groups, appended, collapse, range};
@@ -439,7 +439,8 @@ impl<'e> Run<'e, '_, '_> {
             return Ok(collapsed(value));
         }
         let path = matches!(&filtered.op, Op::Path(path) if path.group.is_none());
-        let value = if filtered.group.is_none() && (path || !filtered.filters.is_empty()) { sequenced(value) } else { value };
+        let value =
+            if filtered.group.is_none() && (path || !filtered.filters.is_empty()) { sequenced(value) } else { value };
         Ok(Val::Own(collapse(value.into_value(), true)))
     }
 
@@ -482,11 +483,8 @@ impl<'e> Run<'e, '_, '_> {
     }
 
     fn finished(&mut self, path: &'e Path, current: Val<'e>) -> Outcome<Val<'e>> {
-        let current = if path.keep_singleton {
-            Val::Own(eval::keep_singleton(sequenced(current).into_value()))
-        } else {
-            current
-        };
+        let current =
+            if path.keep_singleton { Val::Own(eval::keep_singleton(sequenced(current).into_value())) } else { current };
         match &path.group {
             Some(group) => self.object(group, &current),
             None => Ok(current),
