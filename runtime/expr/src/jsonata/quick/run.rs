@@ -347,12 +347,15 @@ impl<'e> Run<'e, '_, '_> {
         let mut made = Gather::default();
         for item in items {
             let value = self.eval(&item.op, at)?;
+            if value.is_nothing() {
+                continue;
+            }
             if item.nested {
                 made.push(value);
             } else if let Val::Own(Value::Array(array)) = &value {
                 self.pay(array.items().len())?;
                 made.join(Val::Own(Value::Array(Rc::new(array.unmarked(false)))));
-            } else if !value.is_nothing() {
+            } else {
                 self.pay(value.source().len())?;
                 made.join(value);
             }
