@@ -2,24 +2,27 @@
 
 use crate::engines::{Case, Pair};
 use anyhow::{Context as _, Result};
+use std::fs;
 
 /// The list. A line has what ours comes to, what theirs comes to (`value`, `nothing`, `function`, a code, or `*`), a
 /// text that the smallest expression contains (`*` for any), and the reason.
-const LIST: &str = include_str!("../known.txt");
+const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/known.txt");
 
 /// The list, read.
 pub(crate) struct Known {
-    entries: Vec<[&'static str; 3]>,
+    entries: Vec<[String; 3]>,
 }
 
 impl Known {
     /// Reads the list; a line without a reason is an error.
     pub(crate) fn read() -> Result<Self> {
-        let lines = LIST.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let entry = |line: &'static str| {
+        let list = fs::read_to_string(LIST).with_context(|| format!("the list {LIST}"))?;
+        let lines = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let entry = |line: &str| {
             let mut words = line.split_whitespace();
             let mut word = || words.next();
-            let entry = word().zip(word()).zip(word()).map(|((ours, theirs), text)| [ours, theirs, text]);
+            let entry =
+                word().zip(word()).zip(word()).map(|((ours, theirs), text)| [ours, theirs, text].map(str::to_owned));
             let entry = entry.filter(|_| words.next().is_some());
             entry.with_context(|| format!("known.txt: not a difference and its reason: {line}"))
         };
@@ -31,7 +34,9 @@ impl Known {
         let (ours, theirs) = pair.classes();
         let fits = |pattern: &str, found: &str| pattern == "*" || pattern == found;
         self.entries.iter().any(|[known_ours, known_theirs, text]| {
-            fits(known_ours, ours) && fits(known_theirs, theirs) && (*text == "*" || case.expression.contains(text))
+            fits(known_ours, ours)
+                && fits(known_theirs, theirs)
+                && (text == "*" || case.expression.contains(text.as_str()))
         })
     }
 }

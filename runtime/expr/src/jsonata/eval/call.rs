@@ -47,11 +47,7 @@ impl Evaluator<'_, '_> {
         for argument in &call.arguments {
             arguments.push(self.eval(argument, input, env)?);
         }
-        self.apply(&procedure, arguments, input, env).map_err(|error| match procedure.as_function() {
-            // The outermost call is where an error is said to be.
-            Some(_) => located(error, node, call).at(node.position),
-            None => located(error, node, call),
-        })
+        self.apply(&procedure, arguments, input, env).map_err(|error| located(error, node, call))
     }
 
     /// What is called. A name that lacks its `$` gets an error of its own.
@@ -115,7 +111,12 @@ impl Evaluator<'_, '_> {
             }
             Function::NextMatch { regex, text, from } => functions::call_regex(self, regex, text, Some(*from)),
             Function::Transform { transform, env } => {
-                let argument = arguments.into_iter().next().unwrap_or_default();
+                let mut arguments = arguments.into_iter();
+                let argument = arguments.next().unwrap_or_default();
+                let fits = argument.is_undefined() || argument.items().is_some() || argument.fields().is_some();
+                if let (true, Some(more)) = (fits, arguments.next()) {
+                    return Err(JsonataError::new(Code::T0410).value("value", &more).number("index", 2.0));
+                }
                 self.transform(transform, argument, env)
             }
             Function::TailCall(_) => Ok(Value::Function(function.clone())),

@@ -329,6 +329,9 @@ impl Evaluator<'_, '_> {
         }
         let mut results = Vec::new();
         self.descend(input, &mut results)?;
+        if results.len() == 1 {
+            return Ok(results.swap_remove(0));
+        }
         Ok(Value::sequence(results))
     }
 
