@@ -40,7 +40,14 @@ async fn micros(runtime: &Runtime, workflow: &str) -> Result<f64> {
     let started = clock::instant();
     for seed in 0..EXECUTIONS {
         let (program, host) = (Arc::clone(&runnable.program), Arc::clone(&runnable.host));
-        let start = Start { program, host, identity: Arc::clone(&identity), input: input.clone(), seed: seed.into() };
+        let start = Start {
+            program,
+            host,
+            identity: Arc::clone(&identity),
+            input: input.clone(),
+            seed: seed.into(),
+            history: None,
+        };
         match runtime.engine.run(start).await?.outcome {
             Outcome::Succeeded(_) => {}
             other => bail!("{workflow}: {other:?}"),

@@ -25,7 +25,8 @@ pub(crate) fn measure() -> Result<()> {
         let before = resident_bytes(std::process::id())?;
         for seed in 0..PARKED as u64 {
             let (program, host) = (Arc::clone(&runnable.program), Arc::clone(&runnable.host));
-            let start = Start { program, host, identity: Arc::clone(&identity), input: input.clone(), seed };
+            let start =
+                Start { program, host, identity: Arc::clone(&identity), input: input.clone(), seed, history: None };
             runtime.engine.start(start, Box::new(drop))?;
         }
         while runtime.engine.running() < PARKED {

@@ -44,7 +44,8 @@ pub(crate) fn cases() -> Vec<(Case, Block)> {
 /// The program, or the errors as lines.
 pub(crate) fn compiled(definition: &Block) -> Result<Compiled, String> {
     let format = if definition.language == "yaml" { Format::Yaml } else { Format::Json };
-    let compilation = compile(&definition.text, &Options { format, target: Some(WorkflowType::Express) });
+    let compilation =
+        compile(&definition.text, &Options { format, target: Some(WorkflowType::Express), ..Options::default() });
     let errors = compilation.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     let lines = errors.map(|error| format!("{}: {} at {}\n", error.code.as_str(), error.message, error.location));
     compilation.compiled.ok_or_else(|| lines.collect())

@@ -2,38 +2,204 @@
 //!
 //! Every start leaves something here and hardly anyone looks, so that what counts is the cost of an insertion: a
 //! short uncontended lock and one reference, against some microseconds in a general cache. A look-up walks one
-//! shard.
+//! shard, a list all of them.
 
 use crate::Limits;
-use crate::reply::iso_date;
 use bytes::Bytes;
-use fleetstep_document::{Document, ObjectBuilder, View};
-use fleetstep_engine::{Failure, Finished, Identity, Outcome, Timestamp};
+use fleetstep_catalog::{InvalidToken, decode_token, encode_token};
+use fleetstep_document::{Document, ObjectBuilder, Text, View};
+use fleetstep_engine::{Failure, Finished, Handle, Identity, Outcome, Timestamp};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Enough that two threads seldom meet in one.
-const SHARDS: usize = 16;
+pub(crate) const SHARDS: usize = 16;
 /// What a record weighs beside its input and output: itself, its identity, the allocator's share.
 const RECORD_BYTES: usize = 512;
 
 /// An execution, running or over.
 #[derive(Clone)]
-pub(crate) enum Record {
-    /// The answer that `StartSyncExecution` gave; looked into when someone asks.
-    Answered(Bytes),
-    /// Its parts.
-    Parts(Parts),
+pub(crate) struct Record {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) started: Timestamp,
+    pub(crate) state: State,
+    pub(crate) payload: Payload,
 }
 
-/// The parts of an execution that was not answered for in full.
+/// How far an execution is.
 #[derive(Clone)]
-pub(crate) struct Parts {
+pub(crate) enum State {
+    Running(Arc<Stopper>),
+    Over { stopped: Timestamp, status: &'static str },
+}
+
+/// What went in and came out.
+#[derive(Clone)]
+pub(crate) enum Payload {
+    /// The answer that `StartSyncExecution` gave; looked into when someone asks.
+    Answer(Bytes),
+    /// The parts of an execution that was not answered for in full; no outcome while it runs.
+    Parts { input: Document, outcome: Option<Outcome> },
+}
+
+impl Record {
+    /// An execution that was answered for in full.
+    pub(crate) fn answered(identity: Arc<Identity>, finished: &Finished, answer: Bytes) -> Self {
+        let Finished { outcome, started, stopped } = finished;
+        let state = State::Over { stopped: *stopped, status: status(outcome) };
+        Self { identity, started: *started, state, payload: Payload::Answer(answer) }
+    }
+
+    /// One that is over.
+    pub(crate) fn over(identity: Arc<Identity>, input: Document, finished: Finished) -> Self {
+        let Finished { outcome, started, stopped } = finished;
+        let state = State::Over { stopped, status: status(&outcome) };
+        Self { identity, started, state, payload: Payload::Parts { input, outcome: Some(outcome) } }
+    }
+
+    /// One that begins.
+    pub(crate) fn running(
+        identity: Arc<Identity>,
+        input: Document,
+        started: Timestamp,
+        stopper: &Arc<Stopper>,
+    ) -> Self {
+        let state = State::Running(Arc::clone(stopper));
+        Self { identity, started, state, payload: Payload::Parts { input, outcome: None } }
+    }
+
+    fn summary(&self) -> Summary {
+        let (stopped, status) = match &self.state {
+            State::Running(_) => (None, RUNNING),
+            State::Over { stopped, status } => (Some(*stopped), *status),
+        };
+        Summary { identity: Arc::clone(&self.identity), started: self.started, stopped, status }
+    }
+
+    fn describe(&self) -> Description {
+        let (input, outcome) = match &self.payload {
+            Payload::Answer(answer) => answered(answer),
+            Payload::Parts { input, outcome } => (Payloaded::Json(input.clone()), described(outcome.as_ref())),
+        };
+        Description { summary: self.summary(), input, output: outcome.0, failure: outcome.1 }
+    }
+}
+
+/// The status of an execution that is not over.
+pub(crate) const RUNNING: &str = "RUNNING";
+
+/// Stops an execution that nobody attends, as soon as it can be stopped.
+#[derive(Default)]
+pub(crate) struct Stopper(Mutex<Stop>);
+
+#[derive(Default)]
+enum Stop {
+    /// The engine has not given its handle yet.
+    #[default]
+    Starting,
+    Running(Handle),
+    /// Someone asked before there was a handle.
+    Asked(Failure),
+    /// It is over, or was stopped.
+    Done,
+}
+
+impl Stopper {
+    /// The engine has given its handle.
+    pub(crate) fn arm(&self, handle: Handle) {
+        let mut stop = self.lock();
+        match std::mem::replace(&mut *stop, Stop::Done) {
+            Stop::Starting => *stop = Stop::Running(handle),
+            Stop::Asked(failure) => handle.abort(failure),
+            Stop::Running(_) | Stop::Done => {}
+        }
+    }
+
+    /// The execution is over.
+    pub(crate) fn done(&self) {
+        *self.lock() = Stop::Done;
+    }
+
+    fn stop(&self, failure: Failure) {
+        let mut stop = self.lock();
+        match std::mem::replace(&mut *stop, Stop::Done) {
+            Stop::Starting | Stop::Asked(_) => *stop = Stop::Asked(failure),
+            Stop::Running(handle) => handle.abort(failure),
+            Stop::Done => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stop> {
+        // No code that holds the lock can leave it half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An execution as a list shows it.
+pub(crate) struct Summary {
     pub(crate) identity: Arc<Identity>,
-    pub(crate) input: Document,
     pub(crate) started: Timestamp,
-    /// `None` while it runs.
-    pub(crate) finished: Option<Finished>,
+    pub(crate) stopped: Option<Timestamp>,
+    pub(crate) status: &'static str,
+}
+
+/// An execution with what went in and came out.
+pub(crate) struct Description {
+    pub(crate) summary: Summary,
+    pub(crate) input: Payloaded,
+    pub(crate) output: Option<Payloaded>,
+    pub(crate) failure: Failure,
+}
+
+/// A document in the form in which it is at hand.
+pub(crate) enum Payloaded {
+    Text(Text),
+    Json(Document),
+}
+
+impl Payloaded {
+    /// As the text of JSON.
+    pub(crate) fn text(&self) -> Document {
+        match self {
+            Self::Text(text) => Document::from(text.clone()),
+            Self::Json(document) => Document::from(document.to_json()),
+        }
+    }
+
+    /// As JSON.
+    pub(crate) fn json(&self) -> Document {
+        match self {
+            Self::Text(text) => Document::parse(text.as_bytes()).unwrap_or_default(),
+            Self::Json(document) => document.clone(),
+        }
+    }
+}
+
+fn answered(answer: &[u8]) -> (Payloaded, (Option<Payloaded>, Failure)) {
+    let answer = Document::parse(answer).unwrap_or_default();
+    let text = |name| answer.get(name).and_then(Document::as_text).cloned();
+    let failure = Failure { error: text("error"), cause: text("cause") };
+    (Payloaded::Text(text("input").unwrap_or_default()), (text("output").map(Payloaded::Text), failure))
+}
+
+fn described(outcome: Option<&Outcome>) -> (Option<Payloaded>, Failure) {
+    match outcome {
+        None => (None, Failure::default()),
+        Some(Outcome::Succeeded(output)) => (Some(Payloaded::Json(output.clone())), Failure::default()),
+        Some(Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Aborted(failure)) => {
+            (None, failure.clone())
+        }
+    }
+}
+
+/// Which part of the list of executions is asked for: the newest first.
+#[derive(Default)]
+pub(crate) struct ListRequest {
+    pub(crate) items_max: usize,
+    /// The token of the page before.
+    pub(crate) token: Option<String>,
+    /// Those of one status only.
+    pub(crate) status: Option<&'static str>,
 }
 
 /// The latest executions by ARN; the oldest are forgotten first.
@@ -54,11 +220,11 @@ struct Entry {
 }
 
 /// The random bits of the UUID that an execution's ARN ends in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Key(u128);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key(u128);
 
 impl Key {
-    fn of(arn: &str) -> Option<Self> {
+    pub(crate) fn of(arn: &str) -> Option<Self> {
         let digits = arn.rsplit(':').next()?.bytes().filter(|byte| *byte != b'-');
         let (mut bits, mut count) = (0, 0);
         for digit in digits {
@@ -68,9 +234,25 @@ impl Key {
         (count == 32).then_some(Self(bits))
     }
 
-    fn shard(self) -> usize {
+    pub(crate) fn shard(self) -> usize {
         self.0 as usize % SHARDS
     }
+}
+
+/// Where an execution stands in the list.
+type Position = (Timestamp, Key);
+
+fn encode_position((started, key): Position) -> String {
+    encode_token(&format!("{:x}.{:x}", started.as_micros(), key.0))
+}
+
+fn decode_position(token: &str) -> Result<Position, InvalidToken> {
+    let text = decode_token(token)?;
+    let parsed = text.split_once('.').and_then(|(started, key)| {
+        let started = Timestamp::from_micros(i64::from_str_radix(started, 16).ok()?);
+        Some((started, Key(u128::from_str_radix(key, 16).ok()?)))
+    });
+    parsed.ok_or_else(|| InvalidToken { token: token.to_owned() })
 }
 
 impl Executions {
@@ -82,17 +264,17 @@ impl Executions {
     }
 
     /// Keeps the record of an execution that has none yet. `payload_bytes` is about the size of its contents.
-    pub(crate) fn keep(&self, arn: &str, record: Record, payload_bytes: usize) {
-        let Some(key) = Key::of(arn) else { return };
+    pub(crate) fn keep(&self, record: Record, payload_bytes: usize) {
+        let Some(key) = Key::of(&record.identity.execution_arn) else { return };
         let forgotten = self.shard(key).push(Entry { key, bytes: payload_bytes + RECORD_BYTES, record });
         // Dropped here, where nobody waits for the lock.
         drop(forgotten);
     }
 
     /// Keeps a record in place of the one that is there, if it is there still.
-    pub(crate) fn replace(&self, arn: &str, record: Record, payload_bytes: usize) {
-        self.forget(arn);
-        self.keep(arn, record, payload_bytes);
+    pub(crate) fn replace(&self, record: Record, payload_bytes: usize) {
+        self.forget(&record.identity.execution_arn);
+        self.keep(record, payload_bytes);
     }
 
     /// Drops the record of an execution.
@@ -105,16 +287,61 @@ impl Executions {
         }
     }
 
-    /// What the plain interface shows of an execution.
-    pub(crate) fn describe(&self, arn: &str) -> Option<Document> {
-        let key = Key::of(arn)?;
-        let record = self.shard(key).entries.iter().find(|entry| entry.key == key)?.record.clone();
-        let description = record.describe();
-        // Whoever asks must know the whole ARN.
-        (description.get("executionArn")?.as_str()? == arn).then_some(description)
+    /// What is known of an execution.
+    pub(crate) fn describe(&self, arn: &str) -> Option<Description> {
+        self.get(arn).map(|record| record.describe())
     }
 
-    fn shard(&self, key: Key) -> std::sync::MutexGuard<'_, Shard> {
+    /// Whether anything is known of an execution.
+    pub(crate) fn knows(&self, arn: &str) -> bool {
+        self.get(arn).is_some()
+    }
+
+    /// Stops an execution, unless it is over. The time when it stopped, or `now` if it does so soon.
+    pub(crate) fn stop(&self, arn: &str, failure: Failure, now: Timestamp) -> Option<Timestamp> {
+        match self.get(arn)?.state {
+            State::Over { stopped, .. } => Some(stopped),
+            State::Running(stopper) => {
+                stopper.stop(failure);
+                Some(now)
+            }
+        }
+    }
+
+    /// A page of those that `is_wanted`, the newest first, and the token of the next.
+    pub(crate) fn list(
+        &self,
+        request: &ListRequest,
+        is_wanted: impl Fn(&Identity) -> bool,
+    ) -> Result<(Vec<Summary>, Option<String>), InvalidToken> {
+        let before = request.token.as_deref().map(decode_position).transpose()?;
+        let mut found: Vec<(Position, Summary)> = Vec::new();
+        for shard in &*self.0 {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for Entry { key, record, .. } in &shard.entries {
+                let position = (record.started, *key);
+                if before.is_none_or(|before| position < before) && is_wanted(&record.identity) {
+                    found.push((position, record.summary()));
+                }
+            }
+        }
+        found.retain(|(_, summary)| request.status.is_none_or(|status| summary.status == status));
+        found.sort_unstable_by_key(|(position, _)| std::cmp::Reverse(*position));
+        let more = found.len() > request.items_max;
+        found.truncate(request.items_max);
+        let token = found.last().filter(|_| more).map(|(position, _)| encode_position(*position));
+        Ok((found.into_iter().map(|(_, summary)| summary).collect(), token))
+    }
+
+    fn get(&self, arn: &str) -> Option<Record> {
+        let key = Key::of(arn)?;
+        let shard = self.shard(key);
+        // Whoever asks must know the whole ARN.
+        let known = |entry: &&Entry| entry.key == key && entry.record.identity.execution_arn == arn;
+        Some(shard.entries.iter().find(known)?.record.clone())
+    }
+
+    fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
         // No code that holds the lock can leave a shard half changed.
         self.0[key.shard()].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,63 +359,6 @@ impl Shard {
             forgotten.push(oldest);
         }
         forgotten
-    }
-}
-
-impl Record {
-    /// Input and output stand in a description as JSON, not as its text.
-    fn describe(&self) -> Document {
-        match self {
-            Self::Answered(answer) => {
-                Document::parse(answer).map(|answer| describe_answer(&answer)).unwrap_or_default()
-            }
-            Self::Parts(parts) => parts.describe(),
-        }
-    }
-}
-
-fn describe_answer(answer: &Document) -> Document {
-    let mut body = ObjectBuilder::with_capacity(10);
-    for name in ["executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate", "error", "cause"] {
-        let Some(value) = answer.get(name) else { continue };
-        body.push(name, if name.ends_with("Date") { iso_date(seconds(value)) } else { value.clone() });
-    }
-    for name in ["input", "output"] {
-        let Some(text) = answer.get(name).and_then(Document::as_str) else { continue };
-        body.push(name, Document::parse(text.as_bytes()).unwrap_or_default());
-    }
-    body.build()
-}
-
-/// A date of the AWS protocol, which has whole milliseconds.
-fn seconds(value: &Document) -> Timestamp {
-    Timestamp::from_micros((value.as_f64().unwrap_or_default() * 1e3).round() as i64 * 1_000)
-}
-
-impl Parts {
-    fn describe(&self) -> Document {
-        let identity = &self.identity;
-        let outcome = self.finished.as_ref().map(|finished| &finished.outcome);
-        let mut body = ObjectBuilder::with_capacity(10)
-            .with("executionArn", identity.execution_arn.clone())
-            .with("stateMachineArn", identity.state_machine_arn.clone())
-            .with("name", identity.execution_name.clone())
-            .with("status", outcome.map_or("RUNNING", status))
-            .with("startDate", iso_date(self.started));
-        if let Some(finished) = &self.finished {
-            body.push("stopDate", iso_date(finished.stopped));
-        }
-        match outcome {
-            None | Some(Outcome::Succeeded(_)) => {}
-            Some(Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Aborted(failure)) => {
-                push_failure(&mut body, failure);
-            }
-        }
-        body.push("input", self.input.clone());
-        if let Some(Outcome::Succeeded(output)) = outcome {
-            body.push("output", output.clone());
-        }
-        body.build()
     }
 }
 
@@ -221,7 +391,8 @@ pub(crate) fn output_bytes(finished: &Finished) -> usize {
     }
 }
 
-fn document_bytes(document: &Document) -> usize {
+/// About how many bytes a document holds in memory.
+pub(crate) fn document_bytes(document: &Document) -> usize {
     const ENTRY_BYTES: usize = 24;
     match document.view() {
         View::Null | View::Bool(_) | View::Number(_) => ENTRY_BYTES,
@@ -242,13 +413,19 @@ mod tests {
         format!("arn:aws:states:us-east-1:000000000000:express:m:n:{random:08x}-0000-4000-8000-0000{random:08x}")
     }
 
+    fn record(random: u32, input: &str) -> Record {
+        let identity = Arc::new(Identity { execution_arn: arn(random).into(), ..Identity::default() });
+        let started = Timestamp::from_micros(random.into());
+        let finished = Finished { outcome: Outcome::Succeeded(Document::NULL), started, stopped: started };
+        Record::answered(identity, &finished, format!(r#"{{"input":"{input}","output":"null"}}"#).into())
+    }
+
     fn keep(executions: &Executions, random: u32, bytes: usize) {
-        let answer = format!(r#"{{"executionArn":"{}","startDate":1.5,"input":"[1]"}}"#, arn(random));
-        executions.keep(&arn(random), Record::Answered(answer.into()), bytes);
+        executions.keep(record(random, "[1]"), bytes);
     }
 
     fn known(executions: &Executions, count: u32) -> Vec<u32> {
-        (0..count).filter(|random| executions.describe(&arn(*random)).is_some()).collect()
+        (0..count).filter(|random| executions.knows(&arn(*random))).collect()
     }
 
     #[test]
@@ -274,8 +451,8 @@ mod tests {
     fn a_record_is_replaced_and_forgotten() {
         let executions = Executions::new(&Limits::default());
         keep(&executions, 7, 1);
-        executions.replace(&arn(7), Record::Answered(format!(r#"{{"executionArn":"{}"}}"#, arn(7)).into()), 1);
-        assert_eq!(executions.describe(&arn(7)).unwrap().get("input"), None);
+        executions.replace(record(7, "[2]"), 1);
+        assert_eq!(executions.describe(&arn(7)).unwrap().input.json().to_json(), "[2]");
         assert!(executions.describe(&arn(7).replace(":m:", ":other:")).is_none(), "the whole ARN counts");
         executions.forget(&arn(7));
         assert!(executions.describe(&arn(7)).is_none());
@@ -288,7 +465,32 @@ mod tests {
         for text in
             ["", ":", "a:b", "arn:aws:states:us-east-1:000000000000:express:m:n:3ea5c7a1", "x:é", &"f".repeat(40)]
         {
-            assert!(executions.describe(text).is_none(), "{text}");
+            assert!(!executions.knows(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_is_newest_first_and_holds_each_once() {
+        let executions = Executions::new(&Limits::default());
+        for random in [3, 1, 5, 2, 4] {
+            keep(&executions, random, 1);
+        }
+        let mut request = ListRequest { items_max: 2, ..ListRequest::default() };
+        let mut seen = Vec::new();
+        loop {
+            let (page, token) = executions.list(&request, |_| true).unwrap();
+            seen.push(page.iter().map(|summary| summary.started.as_micros()).collect::<Vec<_>>());
+            // One that comes in between is newer than all that is still to be listed.
+            keep(&executions, 100 + seen.len() as u32, 1);
+            match token {
+                Some(token) => request.token = Some(token),
+                None => break,
+            }
+        }
+        assert_eq!(seen, [vec![5, 4], vec![3, 2], vec![1]]);
+        request = ListRequest { items_max: 9, status: Some(RUNNING), ..ListRequest::default() };
+        assert!(executions.list(&request, |_| true).unwrap().0.is_empty());
+        request = ListRequest { items_max: 9, token: Some(encode_token("nonsense")), ..ListRequest::default() };
+        assert!(executions.list(&request, |_| true).is_err());
     }
 }

@@ -1,8 +1,9 @@
 //! A start, whichever way it came in: a machine, an input, an identity; attended or not.
 
 use crate::Service;
-use crate::executions::{Parts, Record, output_bytes};
+use crate::executions::{Record, Stopper, output_bytes};
 use crate::fault::{Fault, Kind};
+use crate::history::Asked;
 use fleetstep_catalog::{Runnable, StateMachine, StateMachineStatus};
 use fleetstep_document::Document;
 use fleetstep_engine::{Finished, Identity, Start, Timestamp, clock};
@@ -15,11 +16,14 @@ pub(crate) struct Launch {
     input: Document,
     /// Size of the input as text.
     input_bytes: usize,
+    /// What is asked for of its history; mostly nothing.
+    asked: Option<Asked>,
 }
 
 impl Launch {
     /// Makes an execution of `machine`: `name` if given, else a UUID is its name.
     pub(crate) fn new(
+        service: &Service,
         machine: &StateMachine,
         name: Option<&str>,
         input: Document,
@@ -30,54 +34,68 @@ impl Launch {
             return Err(Fault::new(Kind::StateMachineDeleting, message));
         }
         let runnable = machine.runnable.as_ref().map_err(|diagnostics| Fault::invalid_definition(diagnostics))?;
-        Ok(Self { identity: machine.identity(name), runnable: runnable.clone(), input, input_bytes })
+        let asked = Asked::of(machine, service.history_level());
+        Ok(Self { identity: machine.identity(name), runnable: runnable.clone(), input, input_bytes, asked })
     }
 
-    fn start(&self) -> Start {
+    fn start(&self, service: &Service) -> Start {
         Start {
             program: Arc::clone(&self.runnable.program),
             host: Arc::clone(&self.runnable.host),
             identity: Arc::clone(&self.identity),
             input: self.input.clone(),
             seed: fastrand::u64(..),
+            history: self.asked.map(|asked| asked.record(service, &self.identity, &self.runnable.resources)),
         }
     }
 
     /// Runs it in the caller's own future.
     pub(crate) async fn run(&self, service: &Service) -> Result<Finished, Fault> {
-        Ok(service.engine().run(self.start()).await?)
+        match service.engine().run(self.start(service)).await {
+            Ok(finished) => Ok(finished),
+            Err(saturated) => {
+                self.forget_history(service);
+                Err(saturated.into())
+            }
+        }
+    }
+
+    fn forget_history(&self, service: &Service) {
+        if self.asked.is_some() {
+            service.histories().forget(&self.identity.execution_arn);
+        }
     }
 
     /// Keeps what came of [`Launch::run`], to be shown later; `output_bytes` is the size of the output as text.
     pub(crate) fn keep(self, service: &Service, finished: Finished, output_bytes: usize) {
-        let arn = self.identity.execution_arn.clone();
         let bytes = self.input_bytes + output_bytes;
-        let parts = Parts { started: finished.started, finished: Some(finished), ..self.running(Timestamp::MAX) };
-        service.executions().keep(&arn, Record::Parts(parts), bytes);
+        service.executions().keep(Record::over(self.identity, self.input, finished), bytes);
     }
 
     /// Starts it, to be carried on by the engine. Returns the time of the start.
     pub(crate) fn detach(self, service: &Service) -> Result<Timestamp, Fault> {
-        let (start, input_bytes) = (self.start(), self.input_bytes);
         let started = clock::now();
-        let parts = self.running(started);
-        let arn = parts.identity.execution_arn.clone();
+        let stopper = Arc::new(Stopper::default());
+        let (identity, input, input_bytes) = (Arc::clone(&self.identity), self.input.clone(), self.input_bytes);
         // The record comes first: an execution that never waits is over before `start` returns.
-        service.executions().keep(&arn, Record::Parts(parts.clone()), input_bytes);
-        let executions = service.executions().clone();
+        let record = Record::running(Arc::clone(&identity), input.clone(), started, &stopper);
+        service.executions().keep(record, input_bytes);
+        let (executions, stoppable) = (service.executions().clone(), Arc::clone(&stopper));
         let on_finish = Box::new(move |finished: Finished| {
+            stoppable.done();
             let bytes = input_bytes + output_bytes(&finished);
-            let parts = Parts { started: finished.started, finished: Some(finished), ..parts };
-            executions.replace(&parts.identity.execution_arn.clone(), Record::Parts(parts), bytes);
+            executions.replace(Record::over(identity, input, finished), bytes);
         });
-        if let Err(saturated) = service.engine().start(start, on_finish) {
-            service.executions().forget(&arn);
-            return Err(saturated.into());
+        match service.engine().start(self.start(service), on_finish) {
+            Ok(handle) => {
+                stopper.arm(handle);
+                Ok(started)
+            }
+            Err(saturated) => {
+                service.executions().forget(&self.identity.execution_arn);
+                self.forget_history(service);
+                Err(saturated.into())
+            }
         }
-        Ok(started)
-    }
-
-    fn running(self, started: Timestamp) -> Parts {
-        Parts { identity: self.identity, input: self.input, started, finished: None }
     }
 }

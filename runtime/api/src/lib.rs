@@ -13,7 +13,10 @@
 //! | `PUT /v1/workflows/NAME?role_arn=` | creates or replaces a workflow from ASL (`application/json`, `application/yaml`); 422 with every diagnostic at once |
 //! | `GET`, `DELETE /v1/workflows/NAME`; `GET /v1/workflows?max_items=&token=` | describes, deletes, lists |
 //! | `POST /v1/workflows/NAME/run?name=` | runs it: 200 with the output; FAILED is 422, TIMED_OUT 504, ABORTED 503, each with `status`, `error`, `cause`, `executionArn`; 429 when there is no room. With `Prefer: respond-async` 202 and the place to look |
+//! | `GET /v1/executions?workflow=&status=&max_items=&token=` | the latest executions, the newest first |
 //! | `GET /v1/executions/ARN` | what is remembered of an execution, running or over |
+//! | `GET /v1/executions/ARN/history?include_data=&reverse=&max_items=&token=` | its history, as far as it is kept |
+//! | `POST /v1/executions/ARN/stop` | ends one that was started with 202, as `ABORTED` |
 //! | `GET /healthz`, `GET /readyz` | alive; ready, or 503 while the server stops |
 //!
 //! The ARN of an execution stands in the header `fleetstep-execution-arn` too. A refusal is a problem (RFC 9457).
@@ -26,6 +29,7 @@ mod aws;
 mod body;
 mod executions;
 mod fault;
+mod history;
 mod id;
 mod launch;
 mod limits;
@@ -34,6 +38,7 @@ mod serve;
 mod service;
 mod web;
 
+pub use history::{LogSink, Logs, named_level};
 pub use limits::Limits;
 pub use serve::{Drained, serve};
-pub use service::{Report, Service};
+pub use service::{Options, Report, Service};

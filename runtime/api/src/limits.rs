@@ -31,6 +31,15 @@ pub struct Limits {
     pub cache_entries_max: usize,
     /// Bytes that those hold together.
     pub cache_bytes_max: usize,
+    /// Histories of executions that are kept in memory; the oldest are forgotten first.
+    pub history_entries_max: usize,
+    /// Bytes that those hold together.
+    pub history_bytes_max: usize,
+    /// Events of one execution; of a longer history the newest are kept. It is the service's bound for a STANDARD
+    /// execution.
+    pub history_events_max: usize,
+    /// Bytes that the events of one execution hold.
+    pub history_event_bytes_max: usize,
     /// How long the server still accepts connections, its readiness already withdrawn, after it was told to stop:
     /// the time that a load balancer takes to notice.
     pub notice: Duration,
@@ -54,6 +63,10 @@ impl Default for Limits {
             arriving_bytes_max: 512 << 20,
             cache_entries_max: 10_000,
             cache_bytes_max: 64 << 20,
+            history_entries_max: 10_000,
+            history_bytes_max: 256 << 20,
+            history_events_max: 25_000,
+            history_event_bytes_max: 8 << 20,
             notice: Duration::ZERO,
             patience: Duration::from_secs(30),
         }
@@ -72,3 +85,13 @@ pub(crate) const DEFINITION_CHARACTERS_MAX: usize = 1_048_576;
 pub(crate) const PAGE_ITEMS_MAX: i64 = 1_000;
 /// Tags of one state machine.
 pub(crate) const TAGS_MAX: usize = 50;
+/// The reason that comes with an order to stop: an error of 256 characters, a cause of 32,768, both escaped.
+pub(crate) const STOP_BODY_BYTES_MAX: usize = 256 << 10;
+
+/// How many items a page holds when so many are asked for: 0 leaves it to the server.
+pub(crate) fn page_items(asked: usize) -> usize {
+    match asked {
+        0 => fleetstep_catalog::PAGE_ITEMS_DEFAULT,
+        more => more.min(fleetstep_catalog::PAGE_ITEMS_MAX),
+    }
+}

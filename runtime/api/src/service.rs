@@ -3,12 +3,13 @@
 use crate::body::{self, BodyError, Budget};
 use crate::executions::Executions;
 use crate::fault::{Fault, Kind};
+use crate::history::{Histories, Logs};
 use crate::reply::{self, Reply};
 use crate::{Limits, aws, web};
 use bytes::Bytes;
 use fleetstep_catalog::{Catalog, StateMachine, StateMachineArn};
 use fleetstep_document::ObjectBuilder;
-use fleetstep_engine::Engine;
+use fleetstep_engine::{Engine, HistoryLevel};
 use http_body_util::Full;
 use hyper::body::Body;
 use hyper::{Method, Request, Response, StatusCode};
@@ -19,6 +20,21 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Takes a line about the host.
 pub type Report = fn(&str);
 
+/// What a service is set up with.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Its bounds.
+    pub limits: Limits,
+    /// What is kept in memory of the history of every execution, beyond what its state machine's
+    /// `loggingConfiguration` asks for.
+    pub history_level: HistoryLevel,
+    /// Whether the AWS protocol describes, lists, stops and tells the history of express executions too, which the
+    /// service refuses.
+    pub aws_extensions: bool,
+    /// Where the events go that `loggingConfiguration` asks for.
+    pub logs: Logs,
+}
+
 /// The API over one catalog and one engine. Cheap to clone; every clone is the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
@@ -27,13 +43,14 @@ struct Shared {
     catalog: Catalog,
     engine: Engine,
     executions: Executions,
+    histories: Histories,
     /// For the bodies that are still arriving.
     budget: Budget,
     /// For the modules that are being taken in.
     uploads: Semaphore,
     /// Told what is wrong with the host.
     report: Report,
-    limits: Limits,
+    options: Options,
     /// Set once, when the server is told to stop.
     withdrawn: AtomicBool,
 }
@@ -42,12 +59,13 @@ impl Service {
     /// A service that is ready. `report` is told what the operator has to mend, a line at a time: it names files of the
     /// host, which callers do not learn.
     #[must_use]
-    pub fn new(catalog: Catalog, engine: Engine, limits: Limits, report: Report) -> Self {
-        let executions = Executions::new(&limits);
+    pub fn new(catalog: Catalog, engine: Engine, options: Options, report: Report) -> Self {
+        let limits = &options.limits;
+        let (executions, histories) = (Executions::new(limits), Histories::new(limits));
         let budget = Budget::new(limits.arriving_bytes_max);
         let uploads = Semaphore::new(limits.uploads_max);
         let withdrawn = AtomicBool::new(false);
-        Self(Arc::new(Shared { catalog, engine, executions, budget, uploads, report, limits, withdrawn }))
+        Self(Arc::new(Shared { catalog, engine, executions, histories, budget, uploads, report, options, withdrawn }))
     }
 
     /// Answers a request. Whatever is wrong with it, there is an answer.
@@ -76,7 +94,7 @@ impl Service {
 
     /// Reads a request's body.
     pub(crate) async fn read<B: Body<Data = Bytes>>(&self, body: B, bytes_max: usize) -> Result<Bytes, Fault> {
-        Ok(body::read(body, bytes_max, self.0.limits.body_timeout, &self.0.budget).await?)
+        Ok(body::read(body, bytes_max, self.limits().body_timeout, &self.0.budget).await?)
     }
 
     /// Room for one more module that is taken in, until the answer is dropped.
@@ -97,9 +115,10 @@ impl Service {
             return Err(Fault::method_not_allowed("GET, HEAD"));
         }
         let (status, text) = if well { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "draining") };
-        let body = ObjectBuilder::with_capacity(2)
+        let body = ObjectBuilder::with_capacity(3)
             .with("status", text)
-            .with("executionsRunning", i64::try_from(self.engine().running()).unwrap_or(i64::MAX));
+            .with("executionsRunning", i64::try_from(self.engine().running()).unwrap_or(i64::MAX))
+            .with("logEventsDropped", i64::try_from(self.logs().dropped()).unwrap_or(i64::MAX));
         Ok(reply::json(&body.build(), status))
     }
 
@@ -133,7 +152,25 @@ impl Service {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.0.options.limits
+    }
+
+    pub(crate) fn histories(&self) -> &Histories {
+        &self.0.histories
+    }
+
+    pub(crate) fn logs(&self) -> &Logs {
+        &self.0.options.logs
+    }
+
+    /// What the operator wants kept of every history.
+    pub(crate) fn history_level(&self) -> HistoryLevel {
+        self.0.options.history_level
+    }
+
+    /// Whether the AWS protocol serves what goes beyond the service.
+    pub(crate) fn has_aws_extensions(&self) -> bool {
+        self.0.options.aws_extensions
     }
 
     /// From now on the service says that it is not ready; it answers all the same.

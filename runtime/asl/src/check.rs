@@ -4,13 +4,17 @@
 //! `value` hold what the table cannot say.
 
 mod choice;
+mod expressions;
+mod scopes;
 mod transitions;
 mod value;
 
 use crate::fields::{self, Feature, Field, Kind, QueryLanguage, Rule, Shape};
 use crate::hint::did_you_mean;
 use crate::source::{Extent, Lines, Node, Place, Value};
-use crate::{Code, Diagnostic, Severity, WorkflowType};
+use crate::{Code, Diagnostic, LONE_STATE_NAME, Options, Severity, WorkflowType};
+use fleetstep_expr::VariableNames;
+use scopes::Scope;
 use std::collections::HashSet;
 
 /// The longest name of a state, in characters.
@@ -24,28 +28,33 @@ pub(crate) struct Findings {
 }
 
 /// Checks the definition `root`.
-pub(crate) fn check(root: &Node, lines: &Lines<'_>, target: Option<WorkflowType>) -> Findings {
-    let mut checker = Checker {
-        lines,
-        target,
-        machine_language: language_of(root).unwrap_or(QueryLanguage::JsonPath),
-        diagnostics: Vec::new(),
-        transitions: Vec::new(),
-        incomplete: false,
-        state_names: HashSet::new(),
-        labels: HashSet::new(),
-    };
+pub(crate) fn check(root: &Node, lines: &Lines<'_>, options: &Options) -> Findings {
+    let mut checker = Checker::new(root, lines, options);
     let language = checker.machine_language;
-    checker.jsonata(root, Place::Root);
     checker.object(root, &fields::MACHINE, Place::Root, language);
-    checker.append_transitions();
-    Findings { diagnostics: checker.diagnostics, incomplete: checker.incomplete }
+    checker.findings()
+}
+
+/// Checks the one state of a machine that was made around it.
+pub(crate) fn check_state(root: &Node, lines: &Lines<'_>, options: &Options) -> Findings {
+    let mut checker = Checker { is_lone: true, ..Checker::new(root, lines, options) };
+    if let Some(state) = root.get("States").and_then(|states| states.get(LONE_STATE_NAME)) {
+        checker.state(state, Place::Root.field("States").field(LONE_STATE_NAME));
+    }
+    checker.findings()
 }
 
 struct Checker<'a> {
     lines: &'a Lines<'a>,
     target: Option<WorkflowType>,
+    /// Whether all that leaves the machine is mocked, so that all of it may stand in the program.
+    mocked: bool,
     machine_language: QueryLanguage,
+    /// Whether a state is checked without its machine: which variables there are is not known then.
+    is_lone: bool,
+    /// The variables that are assigned in each list of states around the place, the outermost first.
+    scopes: Vec<Scope<'a>>,
+    names: VariableNames,
     diagnostics: Vec<Diagnostic>,
     /// What is wrong with transitions comes after all else, as on the service; with the target that is missing.
     transitions: Vec<(Diagnostic, Option<&'a str>)>,
@@ -55,16 +64,29 @@ struct Checker<'a> {
     labels: HashSet<&'a str>,
 }
 
-/// The `QueryLanguage` of a machine or a state, if it says one.
-fn language_of(node: &Node) -> Option<QueryLanguage> {
-    match node.text_of("QueryLanguage") {
-        Some("JSONata") => Some(QueryLanguage::Jsonata),
-        Some("JSONPath") => Some(QueryLanguage::JsonPath),
-        _ => None,
-    }
-}
-
 impl<'a> Checker<'a> {
+    fn new(root: &Node, lines: &'a Lines<'a>, options: &Options) -> Self {
+        Checker {
+            lines,
+            target: options.target,
+            mocked: options.mocked,
+            machine_language: QueryLanguage::of(root).unwrap_or(QueryLanguage::JsonPath),
+            is_lone: false,
+            scopes: Vec::new(),
+            names: VariableNames::default(),
+            diagnostics: Vec::new(),
+            transitions: Vec::new(),
+            incomplete: false,
+            state_names: HashSet::new(),
+            labels: HashSet::new(),
+        }
+    }
+
+    fn findings(mut self) -> Findings {
+        self.append_transitions();
+        Findings { diagnostics: self.diagnostics, incomplete: self.incomplete && !self.mocked }
+    }
+
     fn report(&mut self, severity: Severity, code: Code, message: String, place: Place<'_>, extent: Extent) {
         self.diagnostics.push(Diagnostic {
             severity,
@@ -90,6 +112,9 @@ impl<'a> Checker<'a> {
 
     /// Something that the service has and this runtime has not yet.
     fn not_built(&mut self, feature: &str, place: Place<'_>, extent: Extent) {
+        if self.mocked {
+            return;
+        }
         let severity = match self.target {
             Some(WorkflowType::Express) => Severity::Error,
             Some(WorkflowType::Standard) | None => Severity::Warning,
@@ -106,6 +131,7 @@ impl<'a> Checker<'a> {
     /// Something that an EXPRESS machine does not have on the service either, where it is refused as `refusal`.
     fn standard_only(&mut self, feature: &str, refusal: String, place: Place<'_>, extent: Extent) {
         match self.target {
+            _ if self.mocked => {}
             Some(WorkflowType::Express) => self.schema(refusal, place, extent),
             Some(WorkflowType::Standard) | None => {
                 let message = format!("{feature} needs a STANDARD state machine, an EXPRESS one does not have it");
@@ -114,17 +140,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn jsonata(&mut self, node: &Node, place: Place<'_>) {
-        if let (Some(QueryLanguage::Jsonata), Some(value)) = (language_of(node), node.get("QueryLanguage")) {
-            self.incomplete = true;
-            self.not_built("JSONata", place.field("QueryLanguage"), value.extent);
-        }
-    }
-
     /// Checks `node` against `shape`, and all that is below it.
     fn object(&mut self, node: &'a Node, shape: &'static Shape, place: Place<'_>, language: QueryLanguage) {
         if !matches!(node.value, Value::Object(_)) {
             return self.wrong_type("Object", place, node.extent);
+        }
+        if shape.is_container {
+            self.scopes.push(Scope::of(node, self.machine_language));
         }
         self.missing_fields(node, shape, place, language);
         self.groups(node, shape, place, language);
@@ -154,6 +176,7 @@ impl<'a> Checker<'a> {
             Rule::Catcher | Rule::None => {}
         }
         if shape.is_container {
+            self.scopes.pop();
             self.container(node, place);
         }
     }
@@ -241,8 +264,11 @@ impl<'a> Checker<'a> {
         if states.is_empty() {
             return self.schema("Value cannot be empty", place, node.extent);
         }
-        for state in states {
+        for (at, state) in states.iter().enumerate() {
             let place = place.field(&state.key);
+            if let Some(scope) = self.scopes.last_mut() {
+                scope.enter(at);
+            }
             if !self.state_names.insert(&state.key) {
                 let message = format!("Duplicate State name: {}", state.key);
                 self.report(Severity::Error, Code::DuplicateStateName, message, place, state.key_extent);
@@ -259,13 +285,12 @@ impl<'a> Checker<'a> {
         if !matches!(node.value, Value::Object(_)) {
             return self.wrong_type("Object", place, node.extent);
         }
-        let own = language_of(node);
+        let own = QueryLanguage::of(node);
         if (own, self.machine_language) == (Some(QueryLanguage::JsonPath), QueryLanguage::Jsonata) {
             let extent = node.get("QueryLanguage").map_or(node.extent, |value| value.extent);
             let rule = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
             return self.schema(rule, place, extent);
         }
-        self.jsonata(node, place);
         let Some(kind) = node.get("Type") else {
             return self.schema("These fields are required: [Type]", place, opening(node));
         };

@@ -62,6 +62,14 @@ codes!(
     InvalidLabelName = "INVALID_LABEL_NAME",
     /// States within states within states.
     TooDeeplyNested = "TOO_DEEPLY_NESTED",
+    /// A JSONata expression that does not parse.
+    InvalidJsonataExpression = "INVALID_JSONATA_EXPRESSION",
+    /// A JSONata expression that reads what is not there for it.
+    UnsupportedJsonataExpression = "UNSUPPORTED_JSONATA_EXPRESSION",
+    /// A branch assigns a variable that a state around it assigns.
+    DuplicateVariableName = "DUPLICATE_VARIABLE_NAME",
+    /// An expression reads a variable that no state assigns.
+    PossiblyUndefinedVariable = "POSSIBLY_UNDEFINED_VARIABLE",
     /// Right as ASL, but not what this runtime runs (not a code of AWS's).
     NotSupported = "NOT_SUPPORTED",
     /// A value looks like a path, but its field does not end in `.$`.

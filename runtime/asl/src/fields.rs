@@ -3,10 +3,11 @@
 //! After the Amazon States Language specification and what the service was seen to accept; see also
 //! <https://states-language.net/spec.html#table-of-state-types-and-fields>.
 
+use crate::source::Node;
 use Field as F;
 use Kind::{
-    Any, Boolean, Credentials, ErrorNames, Integer, List, NullablePath, Number, Object, Path, PathOrIntrinsic,
-    ReferencePath, Resource, ResultPath, States, Template, Text, Timestamp, Word,
+    Any, Array, Assign, Boolean, Condition, Credentials, ErrorNames, Integer, List, NullablePath, Number, Object, Path,
+    PathOrIntrinsic, ReferencePath, Resource, ResultPath, States, Template, Text, Timestamp, Value, Word,
 };
 use std::fmt;
 
@@ -42,8 +43,16 @@ pub(crate) enum Kind {
     PathOrIntrinsic,
     /// An RFC 3339 timestamp.
     Timestamp,
-    /// A payload template.
+    /// A payload template; in JSONata, any value in which expressions may stand.
     Template,
+    /// Any value in which JSONata may stand.
+    Value,
+    /// An array, or JSONata.
+    Array,
+    /// A boolean, or JSONata.
+    Condition,
+    /// Workflow variables with their values.
+    Assign,
     /// The ARN of what a Task calls.
     Resource,
     /// `Credentials`: a payload template with a `RoleArn`.
@@ -80,6 +89,8 @@ pub(crate) struct Field {
     pub(crate) required: bool,
     /// Whether a JSONata expression may stand there instead.
     pub(crate) computed: bool,
+    /// What of `$states` an expression there sees, beside what every expression does.
+    pub(crate) sees: Option<&'static str>,
     pub(crate) feature: Feature,
 }
 
@@ -114,7 +125,7 @@ pub(crate) enum Rule {
 
 impl Field {
     const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, language: None, required: false, computed: false, feature: Feature::Built }
+        Self { name, kind, language: None, required: false, computed: false, sees: None, feature: Feature::Built }
     }
 
     const fn required(mut self) -> Self {
@@ -136,6 +147,12 @@ impl Field {
 
     const fn computed(mut self) -> Self {
         self.computed = true;
+        self
+    }
+
+    /// An expression there sees this member of `$states`.
+    const fn sees(mut self, member: &'static str) -> Self {
+        self.sees = Some(member);
         self
     }
 
@@ -172,6 +189,17 @@ impl Shape {
 
     pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields().find(|field| field.name == name)
+    }
+}
+
+impl QueryLanguage {
+    /// The `QueryLanguage` of a machine or a state, if it says one.
+    pub(crate) fn of(node: &Node) -> Option<Self> {
+        match node.text_of("QueryLanguage") {
+            Some("JSONata") => Some(Self::Jsonata),
+            Some("JSONPath") => Some(Self::JsonPath),
+            _ => None,
+        }
     }
 }
 
@@ -242,22 +270,29 @@ const COMMON: &[Field] = &[
     F::new("QueryLanguage", Word(&["JSONPath", "JSONata"])),
 ];
 
-const IN_AND_OUT: &[Field] = &[
-    F::new("InputPath", NullablePath).jsonpath(),
-    F::new("OutputPath", NullablePath).jsonpath(),
-    F::new("Output", Any).jsonata(),
+const IN_AND_OUT: &[Field] =
+    &[F::new("InputPath", NullablePath).jsonpath(), F::new("OutputPath", NullablePath).jsonpath()];
+
+const OUTPUT: &[Field] = &[F::new("Output", Value).jsonata()];
+const ASSIGN: &[Field] = &[F::new("Assign", Assign)];
+const FLOW: &[Field] = &[F::new("Next", Text), F::new("End", Boolean)];
+const ARGUMENTS: &[Field] = &[F::new("Parameters", Template).jsonpath(), F::new("Arguments", Value).jsonata()];
+
+/// Of a state whose act gives a result.
+const RESULT: &[Field] = &[
+    F::new("ResultSelector", Template).jsonpath(),
+    F::new("ResultPath", ResultPath).jsonpath(),
+    F::new("Output", Value).jsonata().sees("result"),
+    F::new("Assign", Assign).sees("result"),
 ];
 
-const ASSIGN: &[Field] = &[F::new("Assign", Template).not_built("Assign (workflow variables)")];
-const FLOW: &[Field] = &[F::new("Next", Text), F::new("End", Boolean)];
-const ARGUMENTS: &[Field] = &[F::new("Parameters", Template).jsonpath(), F::new("Arguments", Any).jsonata()];
-const RESULT: &[Field] = &[F::new("ResultSelector", Template).jsonpath(), F::new("ResultPath", ResultPath).jsonpath()];
 const ON_ERROR: &[Field] = &[F::new("Retry", List(&RETRIER)), F::new("Catch", List(&CATCHER))];
 
 const PASS: Shape = Shape {
     parts: &[
         COMMON,
         IN_AND_OUT,
+        OUTPUT,
         ASSIGN,
         FLOW,
         &[
@@ -273,7 +308,6 @@ const TASK: Shape = Shape {
     parts: &[
         COMMON,
         IN_AND_OUT,
-        ASSIGN,
         FLOW,
         ARGUMENTS,
         RESULT,
@@ -298,6 +332,7 @@ const WAIT: Shape = Shape {
     parts: &[
         COMMON,
         IN_AND_OUT,
+        OUTPUT,
         ASSIGN,
         FLOW,
         &[
@@ -312,18 +347,24 @@ const WAIT: Shape = Shape {
 };
 
 const CHOICE: Shape = Shape {
-    parts: &[COMMON, IN_AND_OUT, ASSIGN, &[F::new("Choices", List(&CHOICE_RULE)).required(), F::new("Default", Text)]],
+    parts: &[
+        COMMON,
+        IN_AND_OUT,
+        OUTPUT,
+        ASSIGN,
+        &[F::new("Choices", List(&CHOICE_RULE)).required(), F::new("Default", Text)],
+    ],
     ..PLAIN
 };
 
-const SUCCEED: Shape = Shape { parts: &[COMMON, IN_AND_OUT], ..PLAIN };
+const SUCCEED: Shape = Shape { parts: &[COMMON, IN_AND_OUT, OUTPUT], ..PLAIN };
 
 const FAIL: Shape = Shape {
     parts: &[
         COMMON,
         &[
-            F::new("Error", Text),
-            F::new("Cause", Text),
+            F::new("Error", Text).computed(),
+            F::new("Cause", Text).computed(),
             F::new("ErrorPath", PathOrIntrinsic).jsonpath(),
             F::new("CausePath", PathOrIntrinsic).jsonpath(),
         ],
@@ -333,16 +374,7 @@ const FAIL: Shape = Shape {
 };
 
 const PARALLEL: Shape = Shape {
-    parts: &[
-        COMMON,
-        IN_AND_OUT,
-        ASSIGN,
-        FLOW,
-        ARGUMENTS,
-        RESULT,
-        ON_ERROR,
-        &[F::new("Branches", List(&BRANCH)).required()],
-    ],
+    parts: &[COMMON, IN_AND_OUT, FLOW, ARGUMENTS, RESULT, ON_ERROR, &[F::new("Branches", List(&BRANCH)).required()]],
     ..PLAIN
 };
 
@@ -350,14 +382,13 @@ const MAP: Shape = Shape {
     parts: &[
         COMMON,
         IN_AND_OUT,
-        ASSIGN,
         FLOW,
         RESULT,
         ON_ERROR,
         &[
             F::new("ItemProcessor", Object(&ITEM_PROCESSOR)),
             F::new("Iterator", Object(&ITEM_PROCESSOR)),
-            F::new("Items", Any).jsonata(),
+            F::new("Items", Array).jsonata(),
             F::new("ItemsPath", Path).jsonpath(),
             F::new("ItemSelector", Template),
             F::new("Parameters", Template).jsonpath(),
@@ -453,16 +484,14 @@ static RETRIER: Shape = Shape {
 };
 
 static CATCHER: Shape = Shape {
-    parts: &[
-        ASSIGN,
-        &[
-            F::new("ErrorEquals", ErrorNames).required(),
-            F::new("Next", Text).required(),
-            F::new("ResultPath", ResultPath).jsonpath(),
-            F::new("Output", Any).jsonata(),
-            F::new("Comment", Text),
-        ],
-    ],
+    parts: &[&[
+        F::new("ErrorEquals", ErrorNames).required(),
+        F::new("Next", Text).required(),
+        F::new("ResultPath", ResultPath).jsonpath(),
+        F::new("Output", Value).jsonata().sees("errorOutput"),
+        F::new("Assign", Assign).sees("errorOutput"),
+        F::new("Comment", Text),
+    ]],
     rule: Rule::Catcher,
     ..PLAIN
 };
@@ -470,11 +499,7 @@ static CATCHER: Shape = Shape {
 /// A rule of a Choice, without the comparison operators: those are a table of their own
 /// ([`fleetstep_expr::OPERATORS`]), as is how they nest.
 static CHOICE_RULE: Shape = Shape {
-    parts: &[
-        ASSIGN,
-        CONDITION,
-        &[F::new("Next", Text).required(), F::new("Condition", Any).jsonata(), F::new("Output", Any).jsonata()],
-    ],
+    parts: &[ASSIGN, OUTPUT, CONDITION, &[F::new("Next", Text).required(), F::new("Condition", Condition).jsonata()]],
     rule: Rule::Choice,
     ..PLAIN
 };

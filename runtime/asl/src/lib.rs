@@ -10,17 +10,19 @@ mod diagnostic;
 mod fields;
 mod frame;
 mod hint;
+mod lone;
 mod lower;
 mod resource;
 mod source;
 
 pub use diagnostic::{Code, Diagnostic, Severity, Span, definition_error_message};
 pub use frame::code_frame;
+pub use lone::LONE_STATE_NAME;
 pub use resource::Resource;
 
 use check::Findings;
 use fleetstep_machine::Program;
-use source::{Lines, SyntaxError, SyntaxErrorKind};
+use source::{Lines, Node, SyntaxError, SyntaxErrorKind};
 
 /// How a definition is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +51,9 @@ pub struct Options {
     /// The type that the machine is to have. With `Express`, what only STANDARD has and what this runtime does
     /// not have yet are errors; with `None` (a lint of the language) and `Standard` they are warnings.
     pub target: Option<WorkflowType>,
+    /// Whether what leaves the machine is answered by a test and not run (`TestState` with a mock). Then nothing is
+    /// refused for being STANDARD's or for not being there yet, and every Task and Map becomes part of the program.
+    pub mocked: bool,
 }
 
 /// A definition, compiled.
@@ -75,15 +80,32 @@ pub struct Compilation {
 /// Bounds: a text of at most 1 MiB, values nested at most 128 deep.
 #[must_use]
 pub fn compile(source: &str, options: &Options) -> Compilation {
+    compile_tree(source, options, |root| root, check::check)
+}
+
+/// Compiles one state, as `TestState` takes it: the text is the object of the state, which is named
+/// [`LONE_STATE_NAME`] and is where the program starts. Where it leads (`Next`, `Default`, `Catch`) is not checked;
+/// each of these names is a Succeed state of the program.
+#[must_use]
+pub fn compile_state(source: &str, options: &Options) -> Compilation {
+    compile_tree(source, options, lone::machine_of, check::check_state)
+}
+
+fn compile_tree(
+    source: &str,
+    options: &Options,
+    machine: impl FnOnce(Node) -> Node,
+    check: impl FnOnce(&Node, &Lines<'_>, &Options) -> Findings,
+) -> Compilation {
     let lines = Lines::of(source);
     let root = match source::read(source, options.format) {
-        Ok(root) => root,
+        Ok(root) => machine(root),
         Err(error) => {
             let diagnostics = vec![syntax_diagnostic(source, &lines, options.format, error)];
             return Compilation { compiled: None, diagnostics };
         }
     };
-    let Findings { mut diagnostics, incomplete } = check::check(&root, &lines, options.target);
+    let Findings { mut diagnostics, incomplete } = check(&root, &lines, options);
     if incomplete || diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Compilation { compiled: None, diagnostics };
     }

@@ -1,13 +1,16 @@
 //! A definition that was found right, made into a program.
 
+mod fields;
+
 use crate::Compiled;
+use crate::fields::QueryLanguage;
 use crate::resource::{self, Resource};
 use crate::source::Node;
-use fleetstep_document::Document;
-use fleetstep_expr::{CompileError, Condition, Expr, Operator, ReferencePath, TemplateError, VariableNames};
+use fields::Fields;
+use fleetstep_expr::{CompileError, Expr, TemplateError, VariableNames};
 use fleetstep_machine::{
-    Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule, Settle,
-    State, StateId, Task, TaskId, Until,
+    Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Program, Retrier, Rule, State, StateId, Task,
+    TaskId, Until,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -29,7 +32,13 @@ type Lowered<T> = Result<T, Defect>;
 
 /// The program of the definition `root`, which has passed the checks.
 pub(crate) fn lower(root: &Node) -> Lowered<Compiled> {
-    let mut lowering = Lowering { states: Vec::new(), branches: Vec::new(), resources: Vec::new() };
+    let mut lowering = Lowering {
+        language: QueryLanguage::of(root).unwrap_or(QueryLanguage::JsonPath),
+        states: Vec::new(),
+        branches: Vec::new(),
+        resources: Vec::new(),
+        names: VariableNames::default(),
+    };
     let root_branch = lowering.branch(root)?;
     let task_count = u32::try_from(lowering.resources.len()).map_err(|_| Defect::Field("States"))?;
     let program = Program {
@@ -38,16 +47,20 @@ pub(crate) fn lower(root: &Node) -> Lowered<Compiled> {
         root: root_branch,
         task_count,
         timeout: seconds(root, "TimeoutSeconds")?,
-        variables: Box::default(),
+        variables: lowering.names.names().into(),
     };
     Ok(Compiled { program, resources: lowering.resources })
 }
 
 struct Lowering {
+    /// The language of states that name none.
+    language: QueryLanguage,
     /// `None` while a state's place is taken but the state is not there yet.
     states: Vec<Option<State>>,
     branches: Vec<Branch>,
     resources: Vec<Resource>,
+    /// The variables that were met so far.
+    names: VariableNames,
 }
 
 /// The states of a list by name.
@@ -72,26 +85,35 @@ impl Lowering {
         Ok(branch)
     }
 
+    fn fields<'a>(&mut self, node: &'a Node) -> Fields<'a, '_> {
+        Fields::of(node, QueryLanguage::of(node).unwrap_or(self.language), &mut self.names)
+    }
+
     fn state(&mut self, name: &str, node: &Node, names: &Names<'_>) -> Lowered<State> {
         let kind = match text(node, "Type")? {
-            "Pass" => pass(node)?,
+            "Pass" => pass(&mut self.fields(node))?,
             "Task" => Kind::Task(self.task(node, names)?),
-            "Choice" => choice(node, names)?,
-            "Wait" => Kind::Wait(wait(node)?),
+            "Choice" => choice(&mut self.fields(node), names)?,
+            "Wait" => Kind::Wait(wait(&mut self.fields(node))?),
             "Parallel" => Kind::Parallel(self.parallel(node, names)?),
             "Map" => Kind::Map(self.map(node, names)?),
             "Succeed" => Kind::Succeed,
-            "Fail" => {
-                Kind::Fail { error: message(node, "Error", "ErrorPath")?, cause: message(node, "Cause", "CausePath")? }
-            }
+            "Fail" => fail(&mut self.fields(node))?,
             _ => return Err(Defect::Field("Type")),
+        };
+        let mut fields = self.fields(node);
+        let output = match kind {
+            // Their `Output` is what becomes of the result.
+            Kind::Pass { .. } | Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) if fields.is_jsonata() => None,
+            _ if fields.is_jsonata() => fields.jsonata("Output")?,
+            _ => fields.filter("OutputPath")?,
         };
         Ok(State {
             name: name.into(),
-            input: filter(node, "InputPath")?,
+            input: fields.filter("InputPath")?,
             kind,
-            assign: Box::default(),
-            output: filter(node, "OutputPath")?,
+            assign: fields.assign()?,
+            output,
             next: if node.get("Next").is_some() { Next::State(target(node, "Next", names)?) } else { Next::End },
         })
     }
@@ -100,25 +122,28 @@ impl Lowering {
         let parsed = resource::parse(text(node, "Resource")?).map_err(|_| Defect::Field("Resource"))?;
         let task = TaskId(self.resources.len() as u32);
         self.resources.push(parsed.resource);
+        let mut fields = self.fields(node);
         Ok(Task {
             task,
-            arguments: template(node, "Parameters")?,
-            timeout: value_or_path(node, "TimeoutSeconds", "TimeoutSecondsPath")?,
-            heartbeat: value_or_path(node, "HeartbeatSeconds", "HeartbeatSecondsPath")?,
-            settle: settle(node)?,
+            arguments: fields.arguments()?,
+            timeout: fields.computed("TimeoutSeconds", "TimeoutSecondsPath")?,
+            heartbeat: fields.computed("HeartbeatSeconds", "HeartbeatSecondsPath")?,
+            settle: fields.settle()?,
             retry: retry(node)?,
-            catch: catch(node, names)?,
+            catch: catch(&mut fields, names)?,
         })
     }
 
     fn parallel(&mut self, node: &Node, names: &Names<'_>) -> Lowered<Parallel> {
         let branches = required(node, "Branches")?.elements();
+        let branches = branches.iter().map(|branch| self.branch(branch)).collect::<Lowered<_>>()?;
+        let mut fields = self.fields(node);
         Ok(Parallel {
-            arguments: template(node, "Parameters")?,
-            branches: branches.iter().map(|branch| self.branch(branch)).collect::<Lowered<_>>()?,
-            settle: settle(node)?,
+            arguments: fields.arguments()?,
+            branches,
+            settle: fields.settle()?,
             retry: retry(node)?,
-            catch: catch(node, names)?,
+            catch: catch(&mut fields, names)?,
         })
     }
 
@@ -127,90 +152,74 @@ impl Lowering {
             Some(processor) => processor,
             None => required(node, "Iterator")?,
         };
-        let selector = if node.get("ItemSelector").is_some() { "ItemSelector" } else { "Parameters" };
+        let processor = self.branch(processor)?;
+        let mut fields = self.fields(node);
+        let percentage = "ToleratedFailurePercentage";
         Ok(Map {
-            items: Expr::path(node.text_of("ItemsPath").unwrap_or("$"), "ItemsPath", &mut VariableNames::default())?,
-            item_selector: template(node, selector)?,
-            processor: self.branch(processor)?,
-            max_concurrency: value_or_path(node, "MaxConcurrency", "MaxConcurrencyPath")?,
-            tolerated_failure_count: value_or_path(node, "ToleratedFailureCount", "ToleratedFailureCountPath")?,
-            tolerated_failure_percentage: value_or_path(
-                node,
-                "ToleratedFailurePercentage",
-                "ToleratedFailurePercentagePath",
-            )?,
-            settle: settle(node)?,
+            items: items(&mut fields)?,
+            item_selector: item_selector(&mut fields)?,
+            processor,
+            max_concurrency: fields.computed("MaxConcurrency", "MaxConcurrencyPath")?,
+            tolerated_failure_count: fields.computed("ToleratedFailureCount", "ToleratedFailureCountPath")?,
+            tolerated_failure_percentage: fields.computed(percentage, "ToleratedFailurePercentagePath")?,
+            settle: fields.settle()?,
             retry: retry(node)?,
-            catch: catch(node, names)?,
+            catch: catch(&mut fields, names)?,
         })
     }
 }
 
-fn pass(node: &Node) -> Lowered<Kind> {
+fn pass(fields: &mut Fields<'_, '_>) -> Lowered<Kind> {
     Ok(Kind::Pass {
-        arguments: template(node, "Parameters")?,
-        result: node.get("Result").map(|result| Expr::literal(result.to_document())),
-        settle: settle(node)?,
+        arguments: fields.template("Parameters")?,
+        result: fields.node.get("Result").map(|result| Expr::literal(result.to_document())),
+        settle: fields.settle()?,
     })
 }
 
-fn wait(node: &Node) -> Lowered<Until> {
-    if let Some(seconds) = value_or_path(node, "Seconds", "SecondsPath")? {
+fn wait(fields: &mut Fields<'_, '_>) -> Lowered<Until> {
+    if let Some(seconds) = fields.computed("Seconds", "SecondsPath")? {
         return Ok(Until::Seconds(seconds));
     }
-    let timestamp = value_or_path(node, "Timestamp", "TimestampPath")?;
+    let timestamp = fields.computed("Timestamp", "TimestampPath")?;
     Ok(Until::Timestamp(timestamp.ok_or(Defect::Field("Timestamp"))?))
 }
 
-fn choice(node: &Node, names: &Names<'_>) -> Lowered<Kind> {
-    let rules = required(node, "Choices")?.elements().iter().map(|rule| {
+fn fail(fields: &mut Fields<'_, '_>) -> Lowered<Kind> {
+    Ok(Kind::Fail { error: fields.message("Error", "ErrorPath")?, cause: fields.message("Cause", "CausePath")? })
+}
+
+fn choice(fields: &mut Fields<'_, '_>, names: &Names<'_>) -> Lowered<Kind> {
+    required(fields.node, "Choices")?;
+    // In JSONata a rule has an output of its own, and the state's is for its default.
+    let output_path = if fields.is_jsonata() { None } else { fields.filter("OutputPath")? };
+    let rules = fields.each("Choices", |rule| {
         Ok(Rule {
-            condition: Expr::condition(condition(rule)?),
-            next: target(rule, "Next", names)?,
-            assign: Box::default(),
-            output: None,
+            condition: rule.condition()?,
+            next: target(rule.node, "Next", names)?,
+            assign: rule.assign()?,
+            output: if rule.is_jsonata() { rule.jsonata("Output")? } else { output_path.clone() },
         })
-    });
-    Ok(Kind::Choice {
-        rules: rules.collect::<Lowered<_>>()?,
-        default: node.get("Default").map(|_| target(node, "Default", names)).transpose()?,
-    })
+    })?;
+    let node = fields.node;
+    Ok(Kind::Choice { rules, default: node.get("Default").map(|_| target(node, "Default", names)).transpose()? })
 }
 
-fn condition(node: &Node) -> Lowered<Condition> {
-    let all = |list: &Node| list.elements().iter().map(condition).collect::<Lowered<Box<[_]>>>();
-    for entry in node.entries() {
-        match entry.key.as_str() {
-            "And" => return Ok(Condition::And(all(&entry.value)?)),
-            "Or" => return Ok(Condition::Or(all(&entry.value)?)),
-            "Not" => return Ok(Condition::Not(Box::new(condition(&entry.value)?))),
-            name => {
-                if let Some(operator) = Operator::named(name) {
-                    let variable = text(node, "Variable")?;
-                    return Ok(Condition::compare(
-                        operator,
-                        variable,
-                        &entry.value.to_document(),
-                        &mut VariableNames::default(),
-                    )?);
-                }
-            }
-        }
+fn items(fields: &mut Fields<'_, '_>) -> Lowered<Expr> {
+    if fields.is_jsonata() {
+        return Ok(fields.jsonata("Items")?.unwrap_or_else(Expr::state_input));
     }
-    Err(Defect::Field("Choices"))
-}
-
-fn settle(node: &Node) -> Lowered<Settle> {
-    Ok(Settle { selector: template(node, "ResultSelector")?, placement: placement(node)? })
-}
-
-fn placement(node: &Node) -> Lowered<Placement> {
-    let Some(path) = node.get("ResultPath") else { return Ok(Placement::Replace) };
-    if path.is_null() {
-        return Ok(Placement::Discard);
+    match fields.node.get("ItemsPath") {
+        Some(_) => fields.path("ItemsPath"),
+        None => Ok(Expr::path("$", "ItemsPath", &mut VariableNames::default())?),
     }
-    let path = ReferencePath::parse(text(node, "ResultPath")?, "ResultPath")?;
-    Ok(if path.is_root() { Placement::Replace } else { Placement::At(path) })
+}
+
+fn item_selector(fields: &mut Fields<'_, '_>) -> Lowered<Option<Expr>> {
+    if fields.is_jsonata() {
+        return fields.jsonata("ItemSelector");
+    }
+    fields.template(if fields.node.get("ItemSelector").is_some() { "ItemSelector" } else { "Parameters" })
 }
 
 fn retry(node: &Node) -> Lowered<Box<[Retrier]>> {
@@ -229,17 +238,16 @@ fn retry(node: &Node) -> Lowered<Box<[Retrier]>> {
     retriers.collect()
 }
 
-fn catch(node: &Node, names: &Names<'_>) -> Lowered<Box<[Catcher]>> {
-    let catchers = node.get("Catch").map_or(&[][..], Node::elements).iter().map(|catcher| {
+fn catch(fields: &mut Fields<'_, '_>, names: &Names<'_>) -> Lowered<Box<[Catcher]>> {
+    fields.each("Catch", |catcher| {
         Ok(Catcher {
-            errors: errors(catcher)?,
-            output: None,
-            placement: placement(catcher)?,
-            assign: Box::default(),
-            next: target(catcher, "Next", names)?,
+            errors: errors(catcher.node)?,
+            output: if catcher.is_jsonata() { catcher.jsonata("Output")? } else { None },
+            placement: catcher.placement()?,
+            assign: catcher.assign()?,
+            next: target(catcher.node, "Next", names)?,
         })
-    });
-    catchers.collect()
+    })
 }
 
 fn errors(node: &Node) -> Lowered<Box<[ErrorPattern]>> {
@@ -250,41 +258,6 @@ fn errors(node: &Node) -> Lowered<Box<[ErrorPattern]>> {
         None => Err(Defect::Field("ErrorEquals")),
     });
     names.collect()
-}
-
-/// `InputPath` or `OutputPath`. `$` changes nothing, `null` gives an empty object.
-fn filter(node: &Node, field: &'static str) -> Lowered<Option<Expr>> {
-    match node.get(field) {
-        None => Ok(None),
-        Some(path) if path.is_null() => Ok(Some(Expr::literal(Document::empty_object()))),
-        Some(_) => match text(node, field)? {
-            "$" => Ok(None),
-            path => Ok(Some(Expr::path(path, field, &mut VariableNames::default())?)),
-        },
-    }
-}
-
-/// `Error` or `Cause`, written out or as a path.
-fn message(node: &Node, field: &'static str, path_field: &'static str) -> Lowered<Option<Expr>> {
-    if node.get(path_field).is_some() {
-        return Ok(Some(Expr::path_or_intrinsic(text(node, path_field)?, path_field, &mut VariableNames::default())?));
-    }
-    Ok(node.get(field).map(|value| Expr::literal(value.to_document())))
-}
-
-/// A field that is written out or has a `…Path` form.
-fn value_or_path(node: &Node, field: &'static str, path_field: &'static str) -> Lowered<Option<Expr>> {
-    if node.get(path_field).is_some() {
-        return Ok(Some(Expr::path(text(node, path_field)?, path_field, &mut VariableNames::default())?));
-    }
-    Ok(node.get(field).map(|value| Expr::literal(value.to_document())))
-}
-
-fn template(node: &Node, field: &'static str) -> Lowered<Option<Expr>> {
-    Ok(node
-        .get(field)
-        .map(|template| Expr::template(&template.to_document(), &mut VariableNames::default()))
-        .transpose()?)
 }
 
 fn seconds(node: &Node, field: &'static str) -> Lowered<Option<Duration>> {

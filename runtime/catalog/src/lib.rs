@@ -23,12 +23,12 @@ mod uuid;
 pub use arn::{ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
 pub use catalog::{Catalog, CatalogConfig, FUNCTIONS_MAX, STATE_MACHINES_MAX};
 pub use error::{FunctionError, OpenError, StateMachineError};
-pub use fleetstep_asl::Diagnostic;
+pub use fleetstep_asl::{Diagnostic, Resource};
 pub use function::{
     CONCURRENCY, DESCRIPTION_CHARS_MAX, ENVIRONMENT_BYTES_MAX, FunctionDescription, FunctionPut, FunctionSettings,
     MEMORY_MIB, TIMEOUT_SECONDS,
 };
-pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest};
+pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token};
 pub use state_machine::{
     CreateStateMachine, Created, DefinitionFormat, Runnable, StateMachine, StateMachineStatus, UpdateStateMachine,
     WorkflowType,

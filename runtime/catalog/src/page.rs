@@ -45,7 +45,7 @@ pub(crate) fn page<T>(
     name: impl Fn(&T) -> &str,
     request: &PageRequest,
 ) -> Result<Page<T>, InvalidToken> {
-    let after = request.token.as_deref().map(decode).transpose()?;
+    let after = request.token.as_deref().map(decode_token).transpose()?;
     let items_max = match request.items_max {
         0 => PAGE_ITEMS_DEFAULT,
         more => more.min(PAGE_ITEMS_MAX),
@@ -54,15 +54,18 @@ pub(crate) fn page<T>(
     all.sort_unstable_by(|a, b| name(a).cmp(name(b)));
     let more = all.len() > items_max;
     all.truncate(items_max);
-    let next_token = all.last().filter(|_| more).map(|last| encode(name(last)));
+    let next_token = all.last().filter(|_| more).map(|last| encode_token(name(last)));
     Ok(Page { items: all, next_token })
 }
 
-fn encode(name: &str) -> String {
+/// The token of a page that ends at `name`.
+#[must_use]
+pub fn encode_token(name: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{TOKEN_PREFIX}{name}"))
 }
 
-fn decode(token: &str) -> Result<String, InvalidToken> {
+/// What [`encode_token`] was given.
+pub fn decode_token(token: &str) -> Result<String, InvalidToken> {
     let invalid = || InvalidToken { token: token.chars().take(80).collect() };
     if token.len() > TOKEN_BYTES_MAX {
         return Err(invalid());

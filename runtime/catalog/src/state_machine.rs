@@ -5,7 +5,7 @@ use crate::host::MachineHost;
 use crate::uuid::uuid;
 use crate::{StateMachineArn, StoreError};
 use arcstr::literal;
-use fleetstep_asl::{Compilation, Diagnostic, Options};
+use fleetstep_asl::{Compilation, Diagnostic, Options, Resource};
 use fleetstep_document::{Document, ObjectBuilder, Text};
 use fleetstep_engine::{Identity, TaskHost};
 use fleetstep_machine::{Program, Timestamp};
@@ -108,6 +108,8 @@ pub struct Runnable {
     pub program: Arc<Program>,
     /// Runs its tasks.
     pub host: Arc<dyn TaskHost>,
+    /// What each task is, by its index.
+    pub resources: Arc<[Resource]>,
 }
 
 impl std::fmt::Debug for Runnable {
@@ -131,7 +133,7 @@ impl Definition {
         format: DefinitionFormat,
         workflow_type: WorkflowType,
     ) -> Result<Self, StoreError> {
-        let options = Options { format, target: Some(workflow_type.target()) };
+        let options = Options { format, target: Some(workflow_type.target()), ..Options::default() };
         let source = text.clone();
         let work = tokio::task::spawn_blocking(move || fleetstep_asl::compile(&source, &options));
         let compilation = work.await.map_err(StoreError::interrupted("compiling a definition"))?;
@@ -143,7 +145,10 @@ impl Definition {
         let Compilation { compiled, mut diagnostics } = self.compilation;
         let Some(compiled) = compiled else { return (Err(diagnostics), Vec::new()) };
         match MachineHost::bind(&compiled.resources, functions) {
-            Ok(host) => (Ok(Runnable { program: Arc::new(compiled.program), host: Arc::new(host) }), diagnostics),
+            Ok(host) => {
+                let (program, resources) = (Arc::new(compiled.program), compiled.resources.into());
+                (Ok(Runnable { program, host: Arc::new(host), resources }), diagnostics)
+            }
             Err(unsupported) => {
                 diagnostics.extend(unsupported);
                 (Err(diagnostics), Vec::new())

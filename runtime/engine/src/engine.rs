@@ -4,6 +4,7 @@ use crate::admission::{Admission, Limits, Saturated};
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::flight::Flight;
+use crate::history::History;
 use crate::host::TaskHost;
 use crate::run::{Attended, Run};
 use crate::running::Running;
@@ -39,6 +40,8 @@ pub struct Start {
     pub input: Document,
     /// What its chance starts from.
     pub seed: u64,
+    /// Where its history goes; `None` collects nothing.
+    pub history: Option<History>,
 }
 
 /// How an execution ended, and when.
@@ -135,11 +138,11 @@ impl Engine {
     fn admit(&self, start: Start, on_finish: Option<OnFinish>) -> Result<Run, Saturated> {
         let permit = self.0.admission.admit()?;
         let started = self.0.clock.now();
-        let Start { program, host, identity, input, seed } = start;
-        let history = HistoryLevel::Off;
+        let Start { program, host, identity, input, seed, history: recorded } = start;
+        let history = recorded.as_ref().map_or(HistoryLevel::Off, |history| history.level);
         let execution = ExecutionStart { input, identity, seed, started, history };
         Ok(Run {
-            running: Running::new(program, execution),
+            running: Running::new(program, execution).with_sink(recorded.map(|history| history.sink)),
             flight: Flight { host, calls: Calls::None, on_finish, permit },
             answers: VecDeque::new(),
             has_yielded: false,

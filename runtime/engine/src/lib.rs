@@ -23,6 +23,7 @@ mod calls;
 pub mod clock;
 mod engine;
 mod flight;
+mod history;
 mod host;
 mod run;
 mod running;
@@ -35,6 +36,9 @@ mod worker;
 
 pub use admission::{Limits, Saturated};
 pub use engine::{Engine, Finished, Handle, OnFinish, Start};
-pub use fleetstep_machine::{Failure, Identity, Outcome, Program, TaskId, Timestamp};
+pub use fleetstep_machine::{
+    Failure, Happening, HistoryEvent, HistoryLevel, Identity, Outcome, Program, StateKind, TaskId, Timestamp,
+};
+pub use history::{History, HistorySink};
 pub use host::{Call, Reply, ReplyFuture, TaskHost};
 pub use shard::{Key, Output, Shard};

@@ -1,6 +1,7 @@
 //! One execution and the times that it waits for: what every driver has in common.
 
 use crate::alarms::Alarms;
+use crate::history::HistorySink;
 use crate::host::Call;
 use fleetstep_machine::{
     Command, Effects, Event, Execution, ExecutionStart, Failure, Outcome, Program, Status, Ticket, Timestamp,
@@ -10,11 +11,21 @@ use std::sync::Arc;
 
 /// An [`Execution`] that keeps its own alarms. It asks its driver for two things only: to carry out calls and
 /// their cancellation, and to come back at [`Running::due`].
-#[derive(Debug)]
 pub(crate) struct Running {
     execution: Execution,
     program: Arc<Program>,
     alarms: Alarms,
+    /// Takes the history, if anyone asks for it.
+    sink: Option<Box<dyn HistorySink>>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("execution", &self.execution)
+            .field("alarms", &self.alarms)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What an execution asks of its driver.
@@ -28,7 +39,12 @@ pub(crate) enum Request {
 impl Running {
     pub(crate) fn new(program: Arc<Program>, start: ExecutionStart) -> Self {
         let execution = Execution::new(&program, start);
-        Self { execution, program, alarms: Alarms::None }
+        Self { execution, program, alarms: Alarms::None, sink: None }
+    }
+
+    /// The same, with someone who takes its history.
+    pub(crate) fn with_sink(self, sink: Option<Box<dyn HistorySink>>) -> Self {
+        Self { sink, ..self }
     }
 
     /// Takes one event in, and asks the driver for what is to be done outside: nothing, once it is over.
@@ -45,6 +61,13 @@ impl Running {
         let step = AssertUnwindSafe(|| self.execution.step(&self.program, event, now, effects));
         // One broken execution must not take its neighbours along.
         let status = catch_unwind(step).unwrap_or_else(|_| Status::Finished(Outcome::Failed(panicked("execution"))));
+        if let Some(sink) = &mut self.sink
+            && !effects.history.is_empty()
+        {
+            // A panic of the sink's is the sink's: the execution goes on, and its events are lost.
+            let _ = catch_unwind(AssertUnwindSafe(|| sink.take(&mut effects.history)));
+            effects.history.clear();
+        }
         match status {
             Status::Finished(_) => effects.commands.clear(),
             Status::Waiting | Status::Yielded => self.carry_out(effects, ask),

@@ -3,7 +3,7 @@
 use crate::expr::runtime;
 use crate::path::Path;
 use crate::time::parse_timestamp;
-use crate::{CompileError, EvalError, Scope, VariableNames};
+use crate::{CompileError, EvalError, Fault, Scope, VariableNames};
 use fleetstep_document::{Document, Text, View};
 use jiff::Timestamp;
 use std::cmp::Ordering;
@@ -208,6 +208,7 @@ impl Condition {
 impl Operator {
     fn test(&self, operand: &Document, names: &mut VariableNames) -> Result<Test, CompileError> {
         let wrong = || CompileError {
+            fault: Fault::Schema,
             message: format!("The value for the field '{}' must be {}", self.name, self.operand.described()),
             reason: format!("it is {}", operand.to_json()),
             field: self.name.to_owned(),
@@ -302,6 +303,7 @@ fn timestamp(value: &Document) -> Option<Timestamp> {
 
 fn compile_path(text: &str, field: &str, names: &mut VariableNames) -> Result<Path, CompileError> {
     Path::parse(text, names).map_err(|flaw| CompileError {
+        fault: Fault::Schema,
         message: format!("The value for the field '{field}' must be a valid JSONPath"),
         reason: flaw.reason,
         field: field.to_owned(),

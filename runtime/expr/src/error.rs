@@ -1,9 +1,36 @@
 //! What can go wrong with an expression, when it is compiled and when it is evaluated.
 
+use fleetstep_document::Text;
+
+/// What kind of fault a [`CompileError`] is: the code of its diagnostic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `SCHEMA_VALIDATION_FAILED`: no JSONPath, no call, an operand of a wrong kind.
+    Schema,
+    /// `INVALID_JSONATA_EXPRESSION`: a text that is no JSONata.
+    InvalidJsonata,
+    /// `UNSUPPORTED_JSONATA_EXPRESSION`: JSONata that reads what the service does not offer.
+    UnsupportedJsonata,
+}
+
+impl Fault {
+    /// The code as the service gives it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Schema => "SCHEMA_VALIDATION_FAILED",
+            Self::InvalidJsonata => "INVALID_JSONATA_EXPRESSION",
+            Self::UnsupportedJsonata => "UNSUPPORTED_JSONATA_EXPRESSION",
+        }
+    }
+}
+
 /// Why a text is no expression. The caller adds the place within the definition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}: {reason}")]
 pub struct CompileError {
+    /// Its kind.
+    pub fault: Fault,
     /// What is wrong, in the service's words: `The value for the field 'x.$' must be a valid JSONPath or …`.
     pub message: String,
     /// What exactly the parser stumbled on, for the author of a definition.
@@ -19,7 +46,7 @@ impl CompileError {
     pub(crate) fn no_expression(field: &str, reason: String, offset: usize) -> Self {
         let message =
             format!("The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call");
-        Self { message, reason, field: field.to_owned(), offset }
+        Self { fault: Fault::Schema, message, reason, field: field.to_owned(), offset }
     }
 }
 
@@ -71,4 +98,14 @@ pub struct EvalError {
     pub name: ErrorName,
     /// The service's wording.
     pub message: String,
+    /// The JSONata field at fault, as the message names it: `Output/total`.
+    pub field: Option<Text>,
+}
+
+impl EvalError {
+    /// An error that is told without its field.
+    #[must_use]
+    pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
+        Self { name, message: message.into(), field: None }
+    }
 }

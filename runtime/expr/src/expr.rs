@@ -2,11 +2,11 @@
 
 use crate::condition::Condition;
 use crate::intrinsic::Call;
-use crate::path::{Flaw, Miss, Path, Root, clipped_json};
+use crate::path::{Flaw, Miss, Path, Root, clipped_json, variable};
 use crate::query::{self, Query};
 use crate::template::Template;
 use crate::time::parse_timestamp;
-use crate::{CompileError, ErrorName, EvalError, Reference, Referent, Scope, TemplateError, VariableNames};
+use crate::{CompileError, ErrorName, EvalError, Fault, Reference, Referent, Scope, TemplateError, VariableNames};
 use fleetstep_document::{Document, Text, View};
 use std::sync::Arc;
 
@@ -32,7 +32,9 @@ pub(crate) enum Kind {
     Template(Template),
     Condition(Condition),
     /// One JSONata expression.
-    Query(Query),
+    Query(Box<Query>),
+    /// The state's input, where a JSONata Map has no `Items`.
+    Input,
 }
 
 impl Expr {
@@ -48,6 +50,7 @@ impl Expr {
     /// The text is no JSONPath.
     pub fn path(text: &str, field: &str, names: &mut VariableNames) -> Result<Self, CompileError> {
         let path = Path::parse(text, names).map_err(|flaw| CompileError {
+            fault: Fault::Schema,
             message: format!("The value for the field '{field}' must be a valid JSONPath"),
             reason: flaw.reason,
             field: field.to_owned(),
@@ -82,8 +85,9 @@ impl Expr {
         Ok(Self::of(Template::compile(template, names)?, ""))
     }
 
-    /// The value of a field that may hold JSONata, named `field` (`Arguments`, `Output`, `Items`, …): strings of the
-    /// form `{% … %}`, at any depth, are expressions; all else is literal.
+    /// The value of a field that may hold JSONata: strings that begin with `{%` and end with `%}`, at any depth, are
+    /// expressions; all else is literal. `field` is the field's name within the state as the service's messages have
+    /// it: `Arguments`, `Choices[1]/Condition`, `Catch[0]/Output`; parts are named below it, `Output/list[0]/name`.
     ///
     /// # Errors
     /// The first expression at fault, with its place.
@@ -92,6 +96,12 @@ impl Expr {
             Template::Expr(expr) => expr,
             template => Self::of(template, field),
         })
+    }
+
+    /// The state's input, which a JSONata Map without `Items` goes through.
+    #[must_use]
+    pub fn state_input() -> Self {
+        Self::new(Kind::Input, "", "")
     }
 
     fn of(template: Template, field: &str) -> Self {
@@ -137,9 +147,8 @@ impl Expr {
             Kind::Intrinsic(call) => call.evaluate(scope).map_err(|failure| failure.worded(&self.0.source, scope)),
             Kind::Template(template) => template.evaluate(scope),
             Kind::Condition(condition) => condition.holds(scope).map(Document::from),
-            Kind::Query(query) => {
-                query.evaluate(scope).map_err(|complaint| query::failed(&self.0.source, &self.0.field, &complaint))
-            }
+            Kind::Query(query) => query.evaluate(scope),
+            Kind::Input => Ok(scope.input.clone()),
         }
     }
 
@@ -148,8 +157,10 @@ impl Expr {
     /// # Errors
     /// A `Variable` or an operand's path that finds nothing; an expression that is no boolean.
     pub fn test(&self, scope: &Scope<'_>) -> Result<bool, EvalError> {
-        if let Kind::Condition(condition) = &self.0.kind {
-            return condition.holds(scope);
+        match &self.0.kind {
+            Kind::Condition(condition) => return condition.holds(scope),
+            Kind::Query(query) => return query.typed(scope, "boolean", Document::as_bool),
+            _ => {}
         }
         let value = self.evaluate(scope)?;
         value
@@ -162,6 +173,9 @@ impl Expr {
     /// # Errors
     /// The value is missing, negative or no whole number.
     pub fn seconds(&self, scope: &Scope<'_>) -> Result<u64, EvalError> {
+        if let Kind::Query(query) = &self.0.kind {
+            return query.seconds(scope);
+        }
         self.wanted(scope, |value| {
             let text = plain_text(value);
             let Ok(seconds) = text.parse::<i64>() else {
@@ -176,6 +190,9 @@ impl Expr {
     /// # Errors
     /// The value is missing or no such date-time.
     pub fn timestamp_us(&self, scope: &Scope<'_>) -> Result<i64, EvalError> {
+        if let Kind::Query(query) = &self.0.kind {
+            return query.timestamp_us(scope);
+        }
         self.wanted(scope, |value| match value.as_str().and_then(parse_timestamp) {
             Some(instant) => Ok(instant.as_microsecond()),
             None => Err(self.about(
@@ -190,7 +207,10 @@ impl Expr {
     /// # Errors
     /// The value is missing or no whole number.
     pub fn integer(&self, scope: &Scope<'_>) -> Result<i64, EvalError> {
-        self.parsed(scope, "integer")
+        match &self.0.kind {
+            Kind::Query(query) => query.integer(scope),
+            _ => self.parsed(scope, "integer"),
+        }
     }
 
     /// A number (`ToleratedFailurePercentagePath`); its range is the caller's to check.
@@ -198,7 +218,10 @@ impl Expr {
     /// # Errors
     /// The value is missing or no number.
     pub fn float(&self, scope: &Scope<'_>) -> Result<f64, EvalError> {
-        self.parsed(scope, "float")
+        match &self.0.kind {
+            Kind::Query(query) => query.typed(scope, "number", Document::as_f64),
+            _ => self.parsed(scope, "float"),
+        }
     }
 
     /// An array (`ItemsPath`).
@@ -208,6 +231,13 @@ impl Expr {
     pub fn array(&self, scope: &Scope<'_>) -> Result<Document, EvalError> {
         let value = match &self.0.kind {
             Kind::Path(path) => path.read(scope).map_err(|miss| self.unapplied(&miss, scope))?,
+            Kind::Query(query) => {
+                return query.typed(scope, "array", |value| value.as_array().map(|_| value.clone()));
+            }
+            Kind::Input if scope.input.as_array().is_none() => {
+                let input = clipped_json(scope.input);
+                return Err(query::evaluation_error(format!("Map state input must be an array but was: {input}")));
+            }
             _ => self.evaluate(scope)?,
         };
         if value.as_array().is_some() {
@@ -223,6 +253,9 @@ impl Expr {
     /// # Errors
     /// The value is missing or no string.
     pub fn string(&self, scope: &Scope<'_>) -> Result<Text, EvalError> {
+        if let Kind::Query(query) = &self.0.kind {
+            return query.typed(scope, "string", |value| value.as_text().cloned());
+        }
         let value = self.evaluate(scope)?;
         value.as_text().cloned().ok_or_else(|| {
             let (field, source) = (&self.0.field, &self.0.source);
@@ -262,7 +295,7 @@ impl Expr {
         let mut variable =
             |slot| found.push(Reference { pointer: pointer.to_owned(), referent: Referent::Variable(slot) });
         match &self.0.kind {
-            Kind::Literal(_) => {}
+            Kind::Literal(_) | Kind::Input => {}
             Kind::Path(path) | Kind::Reference(path) => path.variable().into_iter().for_each(variable),
             Kind::Intrinsic(call) => call.variables(&mut variable),
             Kind::Condition(condition) => condition.variables(&mut variable),
@@ -330,10 +363,8 @@ impl Expr {
             _ => None,
         };
         let Some(key) = key else { return self.invalid_path(miss) };
-        EvalError {
-            name: ErrorName::ReferencePathConflict,
-            message: format!("Unable to apply step \"{key}\" to input {}", clipped_json(scope.root)),
-        }
+        let message = format!("Unable to apply step \"{key}\" to input {}", clipped_json(scope.root));
+        EvalError::new(ErrorName::ReferencePathConflict, message)
     }
 
     /// What a `….$` field has where its path finds nothing.
@@ -347,7 +378,7 @@ impl Expr {
                 let input = match path.root() {
                     Root::Input => clipped_json(scope.root),
                     Root::Context => clipped_json(&scope.context.context()),
-                    Root::Variable(_) => clipped_json(scope.root),
+                    Root::Variable(slot) => clipped_json(variable(scope, slot).unwrap_or(scope.root)),
                 };
                 Err(runtime(format!(
                     "The JSONPath '{source}' specified for the field '{field}' could not be found in the input '{input}'"
@@ -359,7 +390,7 @@ impl Expr {
 
 /// A failure that no `Catch` sees.
 pub(crate) fn runtime(message: String) -> EvalError {
-    EvalError { name: ErrorName::Runtime, message }
+    EvalError::new(ErrorName::Runtime, message)
 }
 
 /// A string as it is, anything else as JSON.

@@ -1,4 +1,5 @@
-//! Expressions: JSONPath in AWS's dialect, the intrinsic functions, payload templates, Choice conditions.
+//! Expressions: JSONata and JSONPath in AWS's dialects, the intrinsic functions, payload templates, Choice
+//! conditions.
 //! Documents come in with a [`Scope`], a document goes out.
 //!
 //! An [`Expr`] is compiled once, when a definition is created, and evaluated many times; nothing is parsed
@@ -12,8 +13,10 @@ mod error;
 mod expr;
 mod intrinsic;
 pub mod jsonata;
+mod library;
 mod names;
 mod path;
+mod primitive;
 mod query;
 mod reference;
 mod scope;
@@ -21,7 +24,7 @@ mod template;
 mod time;
 
 pub use condition::{Comparison, Condition, OPERATORS, OperandKind, Operator};
-pub use error::{CompileError, ErrorName, EvalError, TemplateError};
+pub use error::{CompileError, ErrorName, EvalError, Fault, TemplateError};
 pub use expr::Expr;
 pub use names::{Reference, Referent, VariableNames};
 pub use reference::ReferencePath;

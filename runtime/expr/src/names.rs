@@ -1,21 +1,25 @@
 //! Names of workflow variables, and what an expression refers to.
 
 use fleetstep_document::Text;
+use std::collections::HashMap;
 
 /// Names of workflow variables, each with its slot, collected while the expressions of a program are compiled.
 #[derive(Clone, Debug, Default)]
 pub struct VariableNames {
     names: Vec<Text>,
+    slots: HashMap<Text, u32>,
 }
 
 impl VariableNames {
     /// The slot of the variable `name` (without its `$`): the one that it has, or a new one.
     pub fn slot(&mut self, name: &str) -> u32 {
-        let at = self.names.iter().position(|known| known.as_str() == name).unwrap_or_else(|| {
-            self.names.push(Text::from(name));
-            self.names.len() - 1
-        });
-        at as u32
+        if let Some(&slot) = self.slots.get(name) {
+            return slot;
+        }
+        let (slot, name) = (self.names.len() as u32, Text::from(name));
+        self.names.push(name.clone());
+        self.slots.insert(name, slot);
+        slot
     }
 
     /// Every name, in the order of the slots.

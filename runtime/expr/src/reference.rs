@@ -1,7 +1,7 @@
 //! Reference paths: `ResultPath`, where a result is put.
 
 use crate::path::{Path, Step, clipped_json, position};
-use crate::{CompileError, ErrorName, EvalError, VariableNames};
+use crate::{CompileError, ErrorName, EvalError, Fault, VariableNames};
 use fleetstep_document::{Document, Text};
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ impl ReferencePath {
     /// The text is no path, or one that may name several places or the context object.
     pub fn parse(text: &str, field: &str) -> Result<Self, CompileError> {
         let error = |reason: String, offset| CompileError {
+            fault: Fault::Schema,
             message: format!("The value for the field '{field}' must be a valid Reference Path"),
             reason,
             field: field.to_owned(),
@@ -57,10 +58,8 @@ impl ReferencePath {
     /// As those of [`Self::place`].
     pub fn place_in(&self, mut into: Document, value: Document) -> Result<Document, EvalError> {
         if !fits(&into, &self.steps) {
-            return Err(EvalError {
-                name: ErrorName::ResultPathMatchFailure,
-                message: format!("Unable to apply ReferencePath {} to input {}", self.source, clipped_json(&into)),
-            });
+            let message = format!("Unable to apply ReferencePath {} to input {}", self.source, clipped_json(&into));
+            return Err(EvalError::new(ErrorName::ResultPathMatchFailure, message));
         }
         if let Some(slot) = slot(&mut into, &self.steps) {
             *slot = value;

@@ -2,7 +2,7 @@
 
 use crate::recover::Fault;
 use crate::run::{Exit, Run, Sight};
-use crate::strand::{ForkId, Phase, StrandId, Timer};
+use crate::strand::{ForkId, Micros, Phase, StrandId, Timer};
 use crate::{Command, Happening, Kind, Next, Rule, StateId, Task, Timestamp, Until};
 use fleetstep_document::Document;
 use fleetstep_expr::Expr;
@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
             if self.with_scope(id, Sight::of(&input), |scope| rule.condition.test(scope))? {
                 let exit = Exit {
                     assign: &rule.assign,
-                    output: rule.output.as_ref().or(state.output.as_ref()),
+                    output: rule.output.as_ref(),
                     next: Next::State(rule.next),
                     ..Exit::of(state, false)
                 };
@@ -113,7 +113,8 @@ impl<'a> Run<'a> {
         let (timer, deadline) = self.deadline_of(timeout, heartbeat);
         self.record(id, |_| Happening::TaskScheduled { task: task.task, input: arguments.clone(), timeout, heartbeat });
         self.record(id, |_| Happening::TaskStarted { task: task.task });
-        let ticket = self.wait(id, Phase::Calling(timer));
+        let due = deadline.since(self.execution.started).as_micros() as Micros;
+        let ticket = self.wait(id, Phase::Calling(timer, due));
         self.effects.commands.push(Command::Call {
             ticket,
             task: task.task,

@@ -55,6 +55,8 @@ pub struct Execution {
     pub(crate) vacant: Option<StrandId>,
     /// How many events there were. Five minutes of a short loop are more than 32 bits count.
     pub(crate) events: u64,
+    /// Bytes of JSON of all variables, those of branches too.
+    pub(crate) variables_bytes: usize,
     pub(crate) history: HistoryLevel,
     pub(crate) stage: Stage,
     pub(crate) identity: Arc<Identity>,
@@ -98,6 +100,7 @@ impl Execution {
             line: SmallVec::new(),
             vacant: None,
             events: 0,
+            variables_bytes: 0,
             history: start.history,
             stage: Stage::New,
             identity: start.identity,
@@ -182,6 +185,7 @@ impl Execution {
     /// Frees a strand's slot, and what the strand held.
     pub(crate) fn vacate(&mut self, id: StrandId) {
         let vacant = self.vacant;
+        self.variables_bytes -= self.strand(id).variables_bytes as usize;
         let slot = self.strand_mut(id);
         let generation = slot.generation;
         *slot = Strand { generation, phase: Phase::Vacant(vacant), ..Strand::new(slot.state, Document::NULL) };

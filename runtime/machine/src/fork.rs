@@ -172,6 +172,11 @@ impl<'a> Run<'a> {
     pub(crate) fn fail_fork(&mut self, id: StrandId, parent: Parent, fault: Fault) -> Turn {
         let Parent { fork, index } = parent;
         let owner = self.execution.fork(fork).owner;
+        for (parent, other) in self.branches_by_fork() {
+            if parent.fork == fork {
+                self.note_timed_out(other);
+            }
+        }
         self.note_iteration_aside(owner, id, |name| Happening::MapIterationFailed { name, index });
         if let Kind::Task(_) = self.state(id).kind {
             self.record_aside(id, |_| Happening::StateAborted { kind: StateKind::Task });

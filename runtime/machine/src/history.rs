@@ -57,6 +57,8 @@ pub enum Happening {
         kind: StateKind,
         name: Text,
         output: Document,
+        /// The variables that the state assigned, in the order of its `Assign`.
+        assigned: Box<[(Text, Document)]>,
     },
     /// `TaskStateAborted`, …
     StateAborted {
@@ -65,6 +67,8 @@ pub enum Happening {
     /// An expression failed that was not a path of the JSONPath language.
     EvaluationFailed {
         state: Text,
+        /// The field, as `Output/total`, where it is known.
+        location: Option<Text>,
         failure: Failure,
     },
     TaskScheduled {
@@ -146,6 +150,11 @@ impl StateKind {
 }
 
 impl Kind {
+    /// Whether its act gives a result that its input does not have: an answer, or the outputs of branches.
+    pub(crate) fn has_result(&self) -> bool {
+        matches!(self, Self::Task(_) | Self::Parallel(_) | Self::Map(_))
+    }
+
     /// Which of the eight it is.
     #[must_use]
     pub fn state_kind(&self) -> StateKind {

@@ -22,6 +22,7 @@ mod strand;
 #[doc(hidden)]
 pub mod testing;
 mod time;
+mod variables;
 
 pub use command::{Command, Effects, Event, Outcome, Status, Ticket};
 pub use execution::{
@@ -35,3 +36,4 @@ pub use program::{
     Settle, State, StateId, Task, TaskId, Until, VariableId,
 };
 pub use time::Timestamp;
+pub use variables::{ASSIGN_BYTES_MAX, VARIABLES_BYTES_MAX};

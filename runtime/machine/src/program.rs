@@ -70,7 +70,7 @@ pub struct State {
     pub input: Option<Expr>,
     /// What it does.
     pub kind: Kind,
-    /// `Assign`: what becomes of variables when the state succeeds.
+    /// `Assign`: what becomes of variables when the state succeeds; of a Choice, when it goes to its default.
     pub assign: Box<[Assignment]>,
     /// `OutputPath`: evaluated over the output. `None` is the output itself.
     pub output: Option<Expr>,
@@ -182,7 +182,8 @@ pub struct Rule {
     pub next: StateId,
     /// `Assign` of the rule.
     pub assign: Box<[Assignment]>,
-    /// `Output` of the rule.
+    /// What the state gives on where this rule holds: the rule's `Output`, or the state's `OutputPath`. `None` is its
+    /// input.
     pub output: Option<Expr>,
 }
 
@@ -213,7 +214,8 @@ pub struct Parallel {
 /// One branch for each item of an array; the result is the array of their outputs.
 #[derive(Debug)]
 pub struct Map {
-    /// `ItemsPath` (`$` unless said) or `Items`. Always there, since its expression words what is no array.
+    /// `ItemsPath` (`$` unless said) or `Items` (the input unless said). Always there, since its expression words what
+    /// is no array.
     pub items: Expr,
     /// `ItemSelector`, or a Map's `Parameters`: the input of each iteration.
     pub item_selector: Option<Expr>,

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub(crate) struct Fault {
     pub(crate) failure: Failure,
     origin: Origin,
+    /// The field whose expression failed.
+    location: Option<Text>,
 }
 
 /// Where a failure comes from.
@@ -30,19 +32,23 @@ enum Origin {
 }
 
 impl Fault {
+    fn new(failure: Failure, origin: Origin) -> Self {
+        Self { failure, origin, location: None }
+    }
+
     pub(crate) fn of_task(failure: Failure) -> Self {
         let runtime = failure.error.as_deref() == Some(ErrorName::Runtime.as_str());
-        Self { failure, origin: if runtime { Origin::Runtime } else { Origin::Workflow } }
+        Self::new(failure, if runtime { Origin::Runtime } else { Origin::Workflow })
     }
 
     pub(crate) fn of_fail(error: Option<Text>, cause: Option<Text>) -> Self {
-        Self { failure: Failure { error, cause }, origin: Origin::Workflow }
+        Self::new(Failure { error, cause }, Origin::Workflow)
     }
 
     /// The service reports a missed heartbeat as `States.Timeout` too; both names match it.
     pub(crate) fn of_timer(timer: Timer) -> Self {
         let origin = if timer == Timer::Heartbeat { Origin::Heartbeat } else { Origin::Workflow };
-        Self { failure: Failure::named(TIMEOUT), origin }
+        Self::new(Failure::named(TIMEOUT), origin)
     }
 
     fn matches(&self, pattern: &ErrorPattern) -> bool {
@@ -63,6 +69,7 @@ impl Fault {
 }
 
 const TIMEOUT: &str = "States.Timeout";
+const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 
 impl Kind {
@@ -92,11 +99,11 @@ impl<'a> Run<'a> {
             self.execution.strand(id).entered_event,
             error.message
         );
-        Fault { failure: Failure::new(error.name.as_str(), cause), origin }
+        Fault { location: error.field, ..Fault::new(Failure::new(error.name.as_str(), cause), origin) }
     }
 
     pub(crate) fn runtime_fault(&self, id: StrandId, message: &str) -> Fault {
-        self.fault(id, EvalError { name: ErrorName::Runtime, message: message.to_owned() })
+        self.fault(id, EvalError::new(ErrorName::Runtime, message))
     }
 
     /// A document of the state is over the limit.
@@ -105,7 +112,16 @@ impl<'a> Run<'a> {
             "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.",
             self.state(id).name
         );
-        Fault { failure: Failure::new("States.DataLimitExceeded", cause), origin: Origin::Limit }
+        Fault::new(Failure::new(DATA_LIMIT_EXCEEDED, cause), Origin::Limit)
+    }
+
+    /// What the state assigns, or all variables with it, are over their limit. The service's words are not known.
+    pub(crate) fn variables_over_limit(&self, id: StrandId) -> Fault {
+        let cause = format!(
+            "The variables assigned in the state '{}' exceed the maximum number of bytes service limit.",
+            self.state(id).name
+        );
+        Fault::new(Failure::new(DATA_LIMIT_EXCEEDED, cause), Origin::Limit)
     }
 
     /// What a failure of the strand's state leads to.
@@ -141,8 +157,17 @@ impl<'a> Run<'a> {
         if fault.origin == Origin::Expression {
             fault.origin = Origin::Workflow;
             if fault.failure.error.as_deref() == Some(ErrorName::QueryEvaluationError.as_str()) {
-                let state = self.state(id).name.clone();
-                self.record(id, |_| Happening::EvaluationFailed { state, failure: fault.failure.clone() });
+                let state = self.state(id);
+                let strand = self.execution.strand_mut(id);
+                // But for a Wait, the service tells a first failure as if the state had not been entered yet.
+                if strand.last_event == strand.entered_event && !matches!(state.kind, Kind::Wait(_)) {
+                    strand.last_event = strand.before_event;
+                }
+                self.record(id, |_| Happening::EvaluationFailed {
+                    state: state.name.clone(),
+                    location: fault.location.clone(),
+                    failure: fault.failure.clone(),
+                });
             }
         }
     }
@@ -191,8 +216,7 @@ impl<'a> Run<'a> {
         };
         let output = self.place(id, &catcher.placement, output)?;
         self.measure(id, &output)?;
-        self.assign(id, assigned);
-        Ok(self.leave(id, output, Next::State(catcher.next)))
+        Ok(self.leave(id, output, assigned, Next::State(catcher.next)))
     }
 
     /// The state fails for good: so does the execution, or the fork that it is in.

@@ -5,13 +5,13 @@ use crate::context::Context;
 use crate::execution::{Execution, InLine, Stage};
 use crate::recover::Fault;
 use crate::strand::{Phase, StrandId, Timer};
+use crate::variables::{self, Assigned};
 use crate::{
     Assignment, Command, Effects, Event, Failure, Happening, Kind, Next, OUTPUT_BYTES_MAX, Outcome, Placement, Program,
     STEP_TRANSITIONS_MAX, Settle, State, Status, Ticket, Timestamp,
 };
 use fleetstep_document::Document;
 use fleetstep_expr::{EvalError, Expr, Scope};
-use std::sync::Arc;
 
 /// A step under way.
 pub(crate) struct Run<'a> {
@@ -79,6 +79,11 @@ impl<'a> Sight<'a> {
     /// `$` alone.
     pub(crate) fn of(root: &'a Document) -> Self {
         Self { root, result: None, error_output: None, item: None }
+    }
+
+    /// `$` is what the act gave; where that is a result, it is that too.
+    fn of_result(root: &'a Document, has_result: bool) -> Self {
+        Self { result: has_result.then_some(root), ..Self::of(root) }
     }
 }
 
@@ -173,6 +178,7 @@ impl<'a> Run<'a> {
 
     fn enter(&mut self, id: StrandId) {
         let state = self.state(id);
+        let before = self.execution.strand(id).last_event;
         let event = self.record(id, |execution| Happening::StateEntered {
             kind: state.kind.state_kind(),
             name: state.name.clone(),
@@ -181,6 +187,7 @@ impl<'a> Run<'a> {
         let strand = self.execution.strand_mut(id);
         strand.entered_us = self.elapsed_us;
         strand.entered_event = event;
+        strand.before_event = before;
         strand.attempts = None;
     }
 
@@ -209,22 +216,21 @@ impl<'a> Run<'a> {
     #[inline]
     pub(crate) fn done(&mut self, id: StrandId, result: Document, exit: Exit<'a>) -> Turn {
         match self.output(id, result, exit) {
-            Ok(output) => self.leave(id, output, exit.next),
+            Ok((output, assigned)) => self.leave(id, output, assigned, exit.next),
             Err(fault) => Turn::Failed(id, fault),
         }
     }
 
-    /// What becomes of a result: `ResultSelector`, `ResultPath`, `Assign`, `OutputPath`.
-    fn output(&mut self, id: StrandId, result: Document, exit: Exit<'a>) -> Result<Document, Fault> {
+    /// What becomes of a result: `Assign`, `ResultSelector`, `ResultPath`, `OutputPath`. None of them sees what the
+    /// state assigns.
+    fn output(&mut self, id: StrandId, result: Document, exit: Exit<'a>) -> Result<(Document, Vec<Assigned>), Fault> {
         let mut fresh = exit.fresh;
-        let assigned = match exit.assign {
-            [] => Vec::new(),
-            assign => self.assignments(id, assign, Sight { result: Some(&result), ..Sight::of(&result) })?,
-        };
+        let has_result = self.state(id).kind.has_result();
+        let assigned = self.assignments(id, exit.assign, Sight::of_result(&result, has_result))?;
         let mut output = result;
         if let Some(Settle { selector, placement }) = exit.settle {
             if let Some(selector) = selector {
-                output = self.evaluate(id, selector, Sight { result: Some(&output), ..Sight::of(&output) })?;
+                output = self.evaluate(id, selector, Sight::of_result(&output, has_result))?;
                 fresh = true;
             }
             output = match placement {
@@ -248,8 +254,7 @@ impl<'a> Run<'a> {
         if fresh {
             self.measure(id, &output)?;
         }
-        self.assign(id, assigned);
-        Ok(output)
+        Ok((output, assigned))
     }
 
     /// A result where `ResultPath` wants it.
@@ -267,37 +272,16 @@ impl<'a> Run<'a> {
         if document.json_len() > OUTPUT_BYTES_MAX { Err(self.over_limit(id)) } else { Ok(()) }
     }
 
-    /// The values of an `Assign`: all are evaluated before the first is set.
-    pub(crate) fn assignments(
-        &self,
-        id: StrandId,
-        assign: &[Assignment],
-        sight: Sight<'_>,
-    ) -> Result<Vec<(usize, Document)>, Fault> {
-        let value = |one: &Assignment| Ok((one.variable.index(), self.evaluate(id, &one.value, sight)?));
-        assign.iter().map(value).collect()
-    }
-
-    pub(crate) fn assign(&mut self, id: StrandId, values: Vec<(usize, Document)>) {
-        if values.is_empty() {
-            return;
-        }
-        if let Some(variables) = &mut self.execution.strand_mut(id).variables {
-            let variables = Arc::make_mut(variables);
-            for (slot, value) in values {
-                variables[slot] = Some(value);
-            }
-        }
-    }
-
-    /// Leaves the state.
-    pub(crate) fn leave(&mut self, id: StrandId, output: Document, next: Next) -> Turn {
-        let state = self.state(id);
+    /// Leaves the state, and sets what it assigned.
+    pub(crate) fn leave(&mut self, id: StrandId, output: Document, assigned: Vec<Assigned>, next: Next) -> Turn {
+        let (state, program) = (self.state(id), self.program);
         self.record(id, |_| Happening::StateExited {
             kind: state.kind.state_kind(),
             name: state.name.clone(),
             output: output.clone(),
+            assigned: variables::by_name(program, &assigned),
         });
+        self.assign(id, assigned);
         match next {
             Next::State(next) => {
                 let strand = self.execution.strand_mut(id);
@@ -334,7 +318,7 @@ impl<'a> Run<'a> {
     }
 
     fn replied(&mut self, ticket: Ticket, reply: Result<Document, Failure>) -> Turn {
-        let Some(Phase::Calling(timer)) = self.awaited(ticket) else { return Turn::Parked };
+        let Some(Phase::Calling(timer, _)) = self.awaited(ticket) else { return Turn::Parked };
         if timer != Timer::Unarmed {
             self.effects.commands.push(Command::Cancel(ticket));
         }
@@ -359,7 +343,7 @@ impl<'a> Run<'a> {
         let id = ticket.strand;
         let Some(phase) = self.awaited(ticket) else { return Turn::Parked };
         match phase {
-            Phase::Calling(timer) => self.timed_out(id, timer),
+            Phase::Calling(timer, _) => self.timed_out(id, timer),
             Phase::Sleeping => {
                 self.execution.strand_mut(id).phase = Phase::Running;
                 match self.input(id) {
@@ -387,6 +371,17 @@ impl<'a> Run<'a> {
         Turn::Failed(id, fault)
     }
 
+    /// Tells that the deadline of a strand's task has come, where it has: the strand is about to be ended with
+    /// others, before its own timer is taken in.
+    pub(crate) fn note_timed_out(&mut self, id: StrandId) {
+        let Phase::Calling(timer, due) = self.execution.strand(id).phase else { return };
+        if timer == Timer::Unarmed || due > self.elapsed_us {
+            return;
+        }
+        let Kind::Task(task) = &self.state(id).kind else { unreachable!("only a Task calls") };
+        self.record(id, |_| Happening::TaskTimedOut { task: task.task, failure: Fault::of_timer(timer).failure });
+    }
+
     /// What the strand of a ticket waits for, unless that wait is over.
     fn awaited(&self, ticket: Ticket) -> Option<Phase> {
         let strand = self.execution.strands.get(ticket.strand as usize)?;
@@ -411,7 +406,7 @@ impl<'a> Run<'a> {
     /// Takes back what a strand asked of the world.
     pub(crate) fn stop_waiting(&mut self, id: StrandId) {
         let strand = self.execution.strand_mut(id);
-        if matches!(strand.phase, Phase::Calling(_) | Phase::Sleeping | Phase::BackingOff) {
+        if matches!(strand.phase, Phase::Calling(..) | Phase::Sleeping | Phase::BackingOff) {
             strand.phase = Phase::Running;
             let ticket = strand.ticket(id);
             self.effects.commands.push(Command::Cancel(ticket));

@@ -29,11 +29,15 @@ pub(crate) struct Strand {
     pub(crate) entered_us: u32,
     /// Number of the event that entered the state.
     pub(crate) entered_event: u64,
+    /// Number of the event that this strand came from into the state.
+    pub(crate) before_event: u64,
     /// Number of this strand's latest event.
     pub(crate) last_event: u64,
     /// The retries of this state; `None` until the first.
     pub(crate) attempts: Option<Box<Attempts>>,
     pub(crate) variables: Variables,
+    /// Bytes of JSON of the variables that this strand assigned itself.
+    pub(crate) variables_bytes: u32,
 }
 
 /// What a strand waits for.
@@ -49,8 +53,8 @@ pub(crate) struct Strand {
 pub(crate) enum Phase {
     /// Nothing: it runs, or stands in line to.
     Running,
-    /// A task's answer, or the timer of the task's own deadline.
-    Calling(Timer),
+    /// A task's answer, or the timer of the task's own deadline, which is then.
+    Calling(Timer, Micros),
     /// The end of a Wait.
     Sleeping,
     /// The end of a Retry's interval.
@@ -60,6 +64,9 @@ pub(crate) enum Phase {
     /// The slot is free; with the next free one.
     Vacant(Option<StrandId>),
 }
+
+/// Microseconds after the start of the execution.
+pub(crate) type Micros = u32;
 
 /// Which deadline of a task ends first and is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,9 +106,11 @@ impl Strand {
             input,
             entered_us: 0,
             entered_event: 0,
+            before_event: 0,
             last_event: 0,
             attempts: None,
             variables: None,
+            variables_bytes: 0,
         }
     }
 

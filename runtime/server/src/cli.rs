@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{run, serve, validate};
+use crate::commands::{logs, run, serve, validate};
 use crate::terminal;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -32,6 +32,8 @@ enum Command {
     Serve(serve::Serve),
     /// Run one execution in this process and print its output
     Run(run::Run),
+    /// Show the lines of a log file, of one execution or workflow
+    Logs(logs::Logs),
     /// Check definitions and show every diagnostic with its place
     Validate(validate::Validate),
 }
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(serve) => serve.execute(),
         Command::Run(run) => run.execute(),
+        Command::Logs(logs) => logs.execute(),
         Command::Validate(validate) => validate.execute(),
     };
     done.unwrap_or_else(|error| {

@@ -5,13 +5,15 @@ use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::terminal::progress;
 use anyhow::{Context as _, Result};
-use fleetstep_api::{Drained, Limits, Service};
+use fleetstep_api::{Drained, Limits, LogSink, Logs, Options, Service};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpSocket;
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: u32 = 1024;
+/// How long the log's sinks get to take what is left when the server stops.
+const LOG_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens, deploys, listens, tells `ready` where, and serves until `stop`. Needs a tokio runtime.
 ///
@@ -25,6 +27,7 @@ pub async fn serve(
 ) -> Result<Drained> {
     // Before anything is built or changed: an address that is taken must not cost the time nor leave a trace.
     let socket = bound(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let logs = open_logs(settings)?;
     let runtime = Runtime::open(settings).await?;
     for problem in runtime.catalog.problems() {
         progress(format_args!("warning: {problem}"));
@@ -33,9 +36,37 @@ pub async fn serve(
     let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
     ready(listener.local_addr()?);
     let limits = Limits { patience: Duration::from_secs(settings.drain_seconds), ..Limits::default() };
-    let service =
-        Service::new(runtime.catalog, runtime.engine, limits, |problem| progress(format_args!("error: {problem}")));
-    Ok(fleetstep_api::serve(vec![listener], service, stop).await)
+    let options = Options {
+        limits,
+        history_level: settings.history_level,
+        aws_extensions: settings.aws_extensions,
+        logs: logs.clone(),
+    };
+    let service = Service::new(runtime.catalog, runtime.engine, options, report);
+    let drained = fleetstep_api::serve(vec![listener], service, stop).await;
+    let unwritten = tokio::task::spawn_blocking(move || logs.close(LOG_PATIENCE)).await?;
+    if unwritten > 0 {
+        progress(format_args!("error: {unwritten} log events were not written"));
+    }
+    Ok(drained)
+}
+
+fn report(problem: &str) {
+    progress(format_args!("error: {problem}"));
+}
+
+/// The log with the sinks that `settings` name.
+fn open_logs(settings: &Settings) -> Result<Logs> {
+    let mut sinks = Vec::new();
+    if settings.log_stdout {
+        sinks.push(LogSink { name: "standard output".to_owned(), writer: Box::new(std::io::stdout()) });
+    }
+    if let Some(path) = &settings.log_file {
+        let file = std::fs::File::options().create(true).append(true).open(path);
+        let file = file.with_context(|| format!("cannot write the log to {}", path.display()))?;
+        sinks.push(LogSink { name: path.display().to_string(), writer: Box::new(file) });
+    }
+    Ok(Logs::open(sinks, report))
 }
 
 /// A socket with this address that nobody can connect to yet.

@@ -1,7 +1,8 @@
 //! Settings: flags over the manifest's `[server]` table over the defaults.
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use fleetstep_engine::HistoryLevel;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,13 +24,17 @@ pub struct FileSettings {
     executions_running_max: Option<usize>,
     calls_running_max: Option<u32>,
     drain_seconds: Option<u64>,
+    history_level: Option<Level>,
+    log_stdout: Option<bool>,
+    log_file: Option<PathBuf>,
+    aws_extensions: Option<bool>,
 }
 
 impl FileSettings {
     /// Paths of the file count from the directory that it lies in.
     pub(crate) fn resolve(&mut self, directory: &Path) {
-        if let Some(data_dir) = &mut self.data_dir {
-            *data_dir = directory.join(&*data_dir);
+        for path in [&mut self.data_dir, &mut self.log_file].into_iter().flatten() {
+            *path = directory.join(&*path);
         }
     }
 }
@@ -61,6 +66,45 @@ pub struct ServerFlags {
     /// Seconds that running executions get to end after SIGTERM [default: 30]
     #[arg(long, value_name = "N")]
     pub drain_seconds: Option<u64>,
+    /// What is kept in memory of the history of every execution, beyond what its state machine's
+    /// loggingConfiguration asks for [default: OFF]
+    #[arg(long, value_name = "LEVEL", ignore_case = true)]
+    pub history_level: Option<Level>,
+    /// Write the events that loggingConfiguration asks for to standard output, as JSON lines
+    #[arg(long)]
+    pub log_stdout: bool,
+    /// Append them to a file
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Let the AWS protocol describe, list, stop and tell the history of express executions, which AWS refuses
+    #[arg(long)]
+    pub aws_extensions: bool,
+}
+
+/// The levels of a `loggingConfiguration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "UPPERCASE")]
+#[value(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// Nothing
+    Off,
+    /// The end of an execution that did not succeed
+    Fatal,
+    /// Every failure
+    Error,
+    /// Everything
+    All,
+}
+
+impl From<Level> for HistoryLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Off => Self::Off,
+            Level::Fatal => Self::Fatal,
+            Level::Error => Self::Error,
+            Level::All => Self::All,
+        }
+    }
 }
 
 /// What a server is run with.
@@ -82,6 +126,14 @@ pub struct Settings {
     pub calls_running_max: u32,
     /// Seconds that running executions get to end when the server stops.
     pub drain_seconds: u64,
+    /// What is kept in memory of every history.
+    pub history_level: HistoryLevel,
+    /// Whether the log is written to standard output.
+    pub log_stdout: bool,
+    /// The file that the log is appended to.
+    pub log_file: Option<PathBuf>,
+    /// Whether the AWS protocol serves express executions beyond what AWS does.
+    pub aws_extensions: bool,
 }
 
 impl Default for Settings {
@@ -95,6 +147,10 @@ impl Default for Settings {
             executions_running_max: 100_000,
             calls_running_max: 1_000,
             drain_seconds: 30,
+            history_level: HistoryLevel::Off,
+            log_stdout: false,
+            log_file: None,
+            aws_extensions: false,
         }
     }
 }
@@ -133,6 +189,10 @@ impl Settings {
                 .unwrap_or(defaults.executions_running_max),
             calls_running_max,
             drain_seconds: flags.drain_seconds.or(file.drain_seconds).unwrap_or(defaults.drain_seconds),
+            history_level: flags.history_level.or(file.history_level).map_or(defaults.history_level, Into::into),
+            log_stdout: flags.log_stdout || file.log_stdout.unwrap_or(false),
+            log_file: flags.log_file.or(file.log_file),
+            aws_extensions: flags.aws_extensions || file.aws_extensions.unwrap_or(false),
         })
     }
 }

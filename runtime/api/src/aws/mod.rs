@@ -4,6 +4,7 @@
 //! request comes does not matter either: the SDKs put `sync-` before the name for two of the operations.
 
 mod configuration;
+mod extensions;
 mod input;
 mod machines;
 mod members;
@@ -51,6 +52,11 @@ async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Re
         Operation::StartSyncExecution => return start::start_sync(service, &request).await,
         Operation::StartExecution => return start::start(service, &request),
         _ => {}
+    }
+    if service.has_aws_extensions()
+        && let Some(answer) = extensions::answer(service, operation, &request)
+    {
+        return answer.map(|body| reply::aws(&body, StatusCode::OK));
     }
     let answer = match operation {
         Operation::CreateStateMachine => machines::create(service, &request).await,

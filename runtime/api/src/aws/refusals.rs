@@ -13,7 +13,8 @@ use fleetstep_document::{Document, ObjectBuilder, Text};
 
 const LONG_ARN: TextRule = TextRule::to(2_000).required();
 /// In the order of the service's own message.
-const EXECUTION_STATUSES: &[&str] = &["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
+pub(super) const EXECUTION_STATUSES: &[&str] =
+    &["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
 
 /// Answers one of them.
 pub(super) fn answer(service: &Service, operation: Operation, request: &Document) -> Result<Document, Fault> {

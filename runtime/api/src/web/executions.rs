@@ -1,17 +1,151 @@
-//! `GET /v1/executions/ARN`: what is remembered of an execution.
+//! `/v1/executions`: what is remembered of executions, running or over; their histories; and the end of one.
 
-use super::Call;
+use super::{Call, flag, has_json, listing, number, text, unknown_parameter};
+use crate::executions::{Description, ListRequest, Summary, push_failure};
 use crate::fault::{Fault, Kind};
-use crate::reply::{self, Reply};
+use crate::history::{HistoryRequest, level_name, number_of_token, token_of_number};
+use crate::limits::{STOP_BODY_BYTES_MAX, page_items};
+use crate::reply::{self, Reply, iso_date};
+use bytes::Bytes;
 use fleetstep_catalog::ExecutionArn;
+use fleetstep_document::{Document, ObjectBuilder};
+use fleetstep_engine::{Failure, clock};
 use hyper::StatusCode;
+use hyper::body::Body;
 
-pub(super) fn get<B>(call: &Call<'_, B>) -> Result<Reply, Fault> {
-    let arn = &*call.name;
-    if let Some(description) = call.service.executions().describe(arn) {
-        return Ok(reply::json(&description, StatusCode::OK));
+/// What an execution can be.
+const STATUSES: [&str; 5] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
+
+/// `GET /v1/executions`
+pub(super) fn list<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
+    let (mut request, mut workflow) = (ListRequest { items_max: page_items(0), ..ListRequest::default() }, None);
+    for (name, value) in call.query() {
+        match &*name {
+            "max_items" => request.items_max = page_items(number(&name, &value)? as usize),
+            "token" => request.token = Some(value.into_owned()),
+            "workflow" => workflow = Some(value.into_owned()),
+            "status" => request.status = Some(named_status(&value)?),
+            _ => return Err(unknown_parameter(&name, "workflow, status, max_items, token")),
+        }
     }
-    ExecutionArn::parse(arn)?;
+    let of_workflow = |name: &str| workflow.as_deref().is_none_or(|wanted| wanted == name);
+    let (page, token) =
+        call.service.executions().list(&request, |identity| of_workflow(&identity.state_machine_name))?;
+    let items = page.iter().map(|summary| summarized(summary).build()).collect();
+    Ok(reply::json(&listing("executions", items, token), StatusCode::OK))
+}
+
+fn named_status(name: &str) -> Result<&'static str, Fault> {
+    STATUSES.iter().find(|known| **known == name).copied().ok_or_else(|| {
+        let message = format!("'status' must be one of {}, but it is '{name}'", STATUSES.join(", "));
+        Fault::new(Kind::ValidationException, message)
+    })
+}
+
+fn summarized(summary: &Summary) -> ObjectBuilder {
+    let Summary { identity, started, stopped, status } = summary;
+    let mut body = ObjectBuilder::with_capacity(10)
+        .with("executionArn", identity.execution_arn.clone())
+        .with("stateMachineArn", identity.state_machine_arn.clone())
+        .with("name", identity.execution_name.clone())
+        .with("status", *status)
+        .with("startDate", iso_date(*started));
+    if let Some(stopped) = stopped {
+        body.push("stopDate", iso_date(*stopped));
+    }
+    body
+}
+
+/// `GET /v1/executions/ARN`
+pub(super) fn get<B>(call: &Call<'_, B>) -> Result<Reply, Fault> {
+    match call.service.executions().describe(&call.name) {
+        Some(description) => Ok(reply::json(&described(&description), StatusCode::OK)),
+        None => Err(unknown(&call.name)),
+    }
+}
+
+/// Input and output stand in a description as JSON, not as its text.
+fn described(description: &Description) -> Document {
+    let mut body = summarized(&description.summary);
+    push_failure(&mut body, &description.failure);
+    body.push("input", description.input.json());
+    if let Some(output) = &description.output {
+        body.push("output", output.json());
+    }
+    body.build()
+}
+
+/// That nothing is known of an execution; or that its ARN is none.
+fn unknown(arn: &str) -> Fault {
+    if let Err(error) = ExecutionArn::parse(arn) {
+        return error.into();
+    }
     let message = format!("Execution Does Not Exist: '{arn}', or it is so long over that it was forgotten");
-    Err(Fault::new(Kind::ExecutionDoesNotExist, message))
+    Fault::new(Kind::ExecutionDoesNotExist, message)
+}
+
+/// `GET /v1/executions/ARN/history`
+pub(super) fn history<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
+    let mut request = HistoryRequest { events_max: page_items(0), ..HistoryRequest::default() };
+    let mut wants_data = true;
+    for (name, value) in call.query() {
+        match &*name {
+            "max_items" => request.events_max = page_items(number(&name, &value)? as usize),
+            "token" => request.after = Some(number_of_token(&value)?),
+            "reverse" => request.reverse = flag(&name, &value)?,
+            "include_data" => wants_data = flag(&name, &value)?,
+            _ => return Err(unknown_parameter(&name, "include_data, reverse, max_items, token")),
+        }
+    }
+    let arn = &*call.name;
+    let Some(page) = call.service.histories().page(arn, request) else {
+        if !call.service.executions().knows(arn) {
+            return Err(unknown(arn));
+        }
+        let body = ObjectBuilder::with_capacity(2).with("level", "OFF").with("events", Vec::new());
+        return Ok(reply::json(&body.build(), StatusCode::OK));
+    };
+    let shows_data = wants_data && page.shows_data;
+    let events: Vec<_> = page.events.iter().map(|event| page.subject.plain_event(event, shows_data)).collect();
+    let mut body = ObjectBuilder::with_capacity(3).with("level", level_name(page.level)).with("events", events);
+    if let Some(after) = page.next_after {
+        body.push("nextToken", token_of_number(after));
+    }
+    Ok(reply::json(&body.build(), StatusCode::OK))
+}
+
+/// `POST /v1/executions/ARN/stop`
+pub(super) async fn stop<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
+    let (service, head, arn) = (call.service, call.head, call.name.to_string());
+    let bytes = call.read(STOP_BODY_BYTES_MAX).await?;
+    let failure = if has_json(&head.headers, &bytes)? { failure_of(text(&bytes)?)? } else { Failure::default() };
+    match service.executions().stop(&arn, failure, clock::now()) {
+        Some(stopped) => {
+            let body = ObjectBuilder::with_capacity(1).with("stopDate", iso_date(stopped));
+            Ok(reply::json(&body.build(), StatusCode::OK))
+        }
+        None => Err(unknown(&arn)),
+    }
+}
+
+/// `{"error","cause"}`, both optional.
+fn failure_of(body: &str) -> Result<Failure, Fault> {
+    let body = Document::parse(body.as_bytes())
+        .map_err(|error| Fault::new(Kind::SerializationException, format!("The body is not valid JSON: {error}")))?;
+    let mut failure = Failure::default();
+    let Some(members) = body.as_object() else {
+        return Err(Fault::new(Kind::ValidationException, "The body must be an object with error and cause"));
+    };
+    for (name, value) in members.iter() {
+        let part = match name.as_str() {
+            "error" => &mut failure.error,
+            "cause" => &mut failure.cause,
+            _ => return Err(unknown_parameter(name, "error, cause")),
+        };
+        let Some(value) = value.as_text() else {
+            return Err(Fault::new(Kind::ValidationException, format!("'{name}' must be a string")));
+        };
+        *part = Some(value.clone());
+    }
+    Ok(failure)
 }

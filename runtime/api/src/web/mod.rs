@@ -41,7 +41,13 @@ pub(crate) async fn answer<B: Body<Data = Bytes>>(service: &Service, head: &Part
         ("functions", "logs") => call.only_get(functions::logs),
         ("functions", "") if call.name.is_empty() => call.only_get(functions::list),
         ("functions", "") => functions::one(call).await,
-        ("executions", "") if !call.name.is_empty() => call.only_get(executions::get),
+        ("executions", "") if call.name.is_empty() => call.only_get(executions::list),
+        ("executions", "") => call.only_get(executions::get),
+        ("executions", "history") => call.only_get(executions::history),
+        ("executions", "stop") => match call.head.method {
+            Method::POST => executions::stop(call).await,
+            _ => Err(Fault::method_not_allowed("POST")),
+        },
         _ => Err(not_found(head)),
     }
 }
@@ -113,6 +119,12 @@ fn unknown_parameter(name: &str, known: &str) -> Fault {
 fn number(name: &str, value: &str) -> Result<u32, Fault> {
     value.parse().map_err(|_| {
         Fault::new(Kind::ValidationException, format!("'{name}' must be a whole number, but it is '{value}'"))
+    })
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, Fault> {
+    value.parse().map_err(|_| {
+        Fault::new(Kind::ValidationException, format!("'{name}' must be true or false, but it is '{value}'"))
     })
 }
 

@@ -177,7 +177,7 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let (service, head) = (call.service, call.head);
     let bytes = call.read(INPUT_BYTES_MAX).await?;
     let input = if has_json(&head.headers, &bytes)? { parse_input(text(&bytes)?)? } else { Document::empty_object() };
-    let launch = Launch::new(&machine, name.as_deref(), input, bytes.len())?;
+    let launch = Launch::new(service, &machine, name.as_deref(), input, bytes.len())?;
     if responds_async(&head.headers) {
         return start(service, launch);
     }

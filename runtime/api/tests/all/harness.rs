@@ -1,6 +1,6 @@
 //! A server on a free port, and a client that writes what it is told, byte for byte.
 
-use fleetstep_api::{Drained, Limits, Service, serve};
+use fleetstep_api::{Drained, Limits, Options, Service, serve};
 use fleetstep_catalog::{Catalog, CatalogConfig, MemoryStore, Place};
 use fleetstep_engine::Engine;
 use fleetstep_wasm::{Sandbox, SandboxConfig};
@@ -24,11 +24,15 @@ impl Server {
     }
 
     pub(crate) async fn with(limits: Limits, engine: fleetstep_engine::Limits) -> Self {
+        Self::open(Options { limits, ..Options::default() }, engine).await
+    }
+
+    pub(crate) async fn open(options: Options, engine: fleetstep_engine::Limits) -> Self {
         let sandbox = Sandbox::new(SandboxConfig { instances_max: 16, ..SandboxConfig::default() }).unwrap();
         let place = Place::new("us-east-1", "000000000000").unwrap();
         let store = Arc::new(MemoryStore::default());
         let catalog = Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await.unwrap();
-        let service = Service::new(catalog, Engine::new(engine), limits, |_| ());
+        let service = Service::new(catalog, Engine::new(engine), options, |_| ());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -3,6 +3,7 @@
 
 mod data;
 mod harness;
+mod histories;
 mod lifecycle;
 mod starts;
 mod wire;

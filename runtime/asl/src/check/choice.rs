@@ -4,7 +4,7 @@ use super::value::{NO_JSONPATH, NO_TIMESTAMP};
 use super::{Checker, opening};
 use crate::fields::{NESTED_CONDITION, QueryLanguage};
 use crate::source::{Entry, Node, Place, Value};
-use fleetstep_expr::{Condition, OperandKind, Operator, VariableNames};
+use fleetstep_expr::{Condition, Expr, OperandKind, Operator};
 
 impl<'a> Checker<'a> {
     /// Checks the condition of a rule, or one within `And`, `Or` or `Not`.
@@ -61,14 +61,12 @@ impl<'a> Checker<'a> {
         };
         // What is no string at all is reported with the field.
         let Some(path) = variable.as_text() else { return };
-        let operand_is_variable = operator.operand == OperandKind::Path
-            && operand.as_text().is_some_and(|text| self.variable(text, place.field(operator.name), operand.extent));
-        if self.variable(path, place.field("Variable"), variable.extent) || operand_is_variable {
-            return;
-        }
-        let Err(error) = Condition::compare(operator, path, &operand.to_document(), &mut VariableNames::default())
-        else {
-            return;
+        let error = match Condition::compare(operator, path, &operand.to_document(), &mut self.names) {
+            Ok(condition) => {
+                let condition = Expr::condition(condition);
+                return self.references(&condition, QueryLanguage::JsonPath, None, place, node.extent);
+            }
+            Err(error) => error,
         };
         if error.field == "Variable" {
             return self.no_expression(NO_JSONPATH, error, place.field("Variable"), variable);

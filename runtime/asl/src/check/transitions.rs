@@ -12,6 +12,32 @@ struct Names<'a> {
     index: HashMap<&'a str, usize>,
 }
 
+/// A way out of a state.
+pub(super) struct Edge<'a> {
+    /// The field that names the next state, and where it stands: in a list, or in the state itself.
+    pub(super) field: &'static str,
+    pub(super) within: Option<(&'static str, usize)>,
+    pub(super) target: &'a Node,
+    /// What is assigned on this way.
+    pub(super) assign: Option<&'a Node>,
+}
+
+/// The ways out of a state, in the order in which the service looks at them.
+pub(super) fn edges(state: &Node) -> impl Iterator<Item = Edge<'_>> {
+    let own = |field| {
+        let target = state.get(field)?;
+        Some(Edge { field, within: None, target, assign: state.get("Assign") })
+    };
+    let rules = ["Choices", "Catch"].into_iter().flat_map(|list| {
+        let rules = state.get(list).map_or(&[][..], Node::elements).iter().enumerate();
+        rules.filter_map(move |(at, rule)| {
+            let target = rule.get("Next")?;
+            Some(Edge { field: "Next", within: Some((list, at)), target, assign: rule.get("Assign") })
+        })
+    });
+    own("Next").into_iter().chain(rules).chain(own("Default"))
+}
+
 impl<'a> Checker<'a> {
     /// Checks the transitions of a list of states.
     pub(super) fn container(&mut self, node: &'a Node, place: Place<'_>) {
@@ -48,21 +74,18 @@ impl<'a> Checker<'a> {
 
     /// The states that `state` leads to, by position.
     fn targets(&mut self, state: &'a Node, place: Place<'_>, names: &Names<'_>, reached: &mut Vec<usize>) {
-        let mut follow = |checker: &mut Self, holder: &'a Node, name: &str, place: Place<'_>| {
-            if let Some(target) = holder.get(name)
-                && let Some(text) = target.as_text()
-            {
-                reached.extend(checker.target(text, names, place.field(name), target.extent));
-            }
-        };
-        follow(self, state, "Next", place);
-        for list in ["Choices", "Catch"] {
-            let place = place.field(list);
-            for (at, element) in state.get(list).map_or(&[][..], Node::elements).iter().enumerate() {
-                follow(self, element, "Next", place.element(at));
-            }
+        for Edge { field, within, target, .. } in edges(state) {
+            let Some(text) = target.as_text() else { continue };
+            let found = match within {
+                None => self.target(text, names, place.field(field), target.extent),
+                Some((list, at)) => {
+                    let list = place.field(list);
+                    let rule = list.element(at);
+                    self.target(text, names, rule.field(field), target.extent)
+                }
+            };
+            reached.extend(found);
         }
-        follow(self, state, "Default", place);
     }
 
     fn target(&mut self, name: &'a str, names: &Names<'_>, place: Place<'_>, extent: Extent) -> Option<usize> {

@@ -1,23 +1,31 @@
 //! Single values: types, ranges, paths, templates, names of errors, resources.
 
 use super::Checker;
+use super::expressions::Written;
 use crate::fields::{Field, Kind, QueryLanguage};
 use crate::resource::{self, LATEST, Pattern, Resource, ResourceError};
 use crate::source::{Extent, Node, Place, Value};
 use crate::{Code, Severity};
 use fleetstep_document::Document;
-use fleetstep_expr::{Chance, CompileError, Expr, ReferencePath, Scope, VariableNames, parse_timestamp};
+use fleetstep_expr::{Chance, CompileError, Expr, ReferencePath, Scope, parse_timestamp};
 use std::collections::HashSet;
 use std::fmt::Display;
 
 pub(super) const NO_JSONPATH: &str = "Value must be a valid JSONPath.";
+const NO_REFERENCE_PATH: &str = "Value is not a Reference Path";
 pub(super) const NO_TIMESTAMP: &str = "String does not match RFC3339 timestamp";
 
 impl<'a> Checker<'a> {
     /// Checks the value of a field that holds no further objects of ours.
     pub(super) fn value(&mut self, field: &'static Field, node: &Node, place: Place<'_>, language: QueryLanguage) {
-        if field.computed && language == QueryLanguage::Jsonata && node.as_text().is_some_and(is_jsonata) {
-            return;
+        let may_be_jsonata =
+            field.computed || matches!(field.kind, Kind::Array | Kind::Condition | Kind::Timestamp | Kind::Credentials);
+        if language == QueryLanguage::Jsonata
+            && may_be_jsonata
+            && let Some(text) = node.as_text()
+            && !matches!(Written::of(text), Written::Literal)
+        {
+            return self.jsonata_text(field, text, place, node.extent);
         }
         match field.kind {
             Kind::Any => self.literal(field, node, place),
@@ -40,17 +48,21 @@ impl<'a> Checker<'a> {
                 None => self.not_one_of("", words.iter().copied(), place, node.extent),
             },
             Kind::NullablePath | Kind::ResultPath if node.is_null() => {}
-            Kind::Path | Kind::NullablePath => {
-                self.expression(node, place, |text| Expr::path(text, field.name, &mut VariableNames::default()))
-            }
+            Kind::Path | Kind::NullablePath => self.path(node, field.name, place),
             Kind::PathOrIntrinsic => self.path_or_intrinsic(field.name, node, place, place),
-            Kind::ReferencePath if node.as_text().is_some_and(|text| self.variable(text, place, node.extent)) => {}
+            Kind::ReferencePath if node.as_text().is_some_and(is_variable) => {
+                self.variable_path(node, field.name, place)
+            }
             Kind::ReferencePath | Kind::ResultPath => self.reference_path(node, field.name, place),
             Kind::Timestamp if node.as_text().is_some_and(|text| parse_timestamp(text).is_some()) => {}
             Kind::Timestamp => self.schema(NO_TIMESTAMP, place, node.extent),
             Kind::Template if language == QueryLanguage::JsonPath => self.template(node, place),
-            Kind::Template => {}
-            Kind::Credentials => self.credentials(node, place, language),
+            Kind::Template | Kind::Value => self.jsonata(field, node, place),
+            Kind::Array if matches!(node.value, Value::List(_)) => self.jsonata(field, node, place),
+            Kind::Array => self.wrong_type("Array", place, node.extent),
+            Kind::Condition => self.typed(matches!(node.value, Value::Boolean(_)), "Boolean", place, node.extent),
+            Kind::Assign => self.assign(field, node, place, language),
+            Kind::Credentials => self.credentials(field, node, place, language),
             Kind::Resource => self.resource(node, place),
             Kind::ErrorNames => self.error_names(node, place),
             Kind::Object(_) | Kind::List(_) | Kind::States => unreachable!("checked as objects"),
@@ -80,15 +92,23 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn expression(&mut self, node: &Node, place: Place<'_>, compile: impl Fn(&str) -> Result<Expr, CompileError>) {
+    fn path(&mut self, node: &Node, field: &str, place: Place<'_>) {
         let Some(text) = node.as_text() else {
             return self.wrong_type("String", place, node.extent);
         };
-        if self.variable(text, place, node.extent) {
-            return;
+        match Expr::path(text, field, &mut self.names) {
+            Ok(path) => self.references(&path, QueryLanguage::JsonPath, None, place, node.extent),
+            Err(error) => self.no_expression(NO_JSONPATH, error, place, node),
         }
-        if let Err(error) = compile(text) {
-            self.no_expression(NO_JSONPATH, error, place, node);
+    }
+
+    /// A reference path that starts at a variable: below it, it is one like any other.
+    fn variable_path(&mut self, node: &Node, field: &str, place: Place<'_>) {
+        let text = node.as_text().unwrap_or_default();
+        let end = text[1..].find(['.', '[']).map_or(text.len(), |at| at + 1);
+        match ReferencePath::parse(&format!("${}", &text[end..]), field) {
+            Ok(_) => self.path(node, field, place),
+            Err(error) => self.no_expression(NO_REFERENCE_PATH, error, place, node),
         }
     }
 
@@ -97,7 +117,7 @@ impl<'a> Checker<'a> {
             return self.wrong_type("String", place, node.extent);
         };
         if let Err(error) = ReferencePath::parse(text, field) {
-            self.no_expression("Value is not a Reference Path", error, place, node);
+            self.no_expression(NO_REFERENCE_PATH, error, place, node);
         }
     }
 
@@ -107,17 +127,9 @@ impl<'a> Checker<'a> {
         self.hint((!error.reason.is_empty()).then_some(error.reason));
     }
 
-    /// Whether the expression reads a workflow variable, which is reported.
-    pub(super) fn variable(&mut self, text: &str, place: Place<'_>, extent: Extent) -> bool {
-        let Some(name) = variable_in(text) else { return false };
-        self.incomplete = true;
-        self.not_built(&format!("The workflow variable '${name}'"), place, extent);
-        true
-    }
-
     /// Checks every field of a payload template that ends in `.$`. The service gives the object that holds the
     /// field as the place.
-    fn template(&mut self, node: &Node, place: Place<'_>) {
+    pub(super) fn template(&mut self, node: &Node, place: Place<'_>) {
         for (index, element) in node.elements().iter().enumerate() {
             self.template(element, place.element(index));
         }
@@ -136,12 +148,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A field that holds a path or a call; an error is reported at `object`, a variable at the field's own place.
+    /// A field that holds a path or a call; an error is reported at `object`, what it reads at the field's own place.
     fn path_or_intrinsic(&mut self, field: &str, node: &Node, place: Place<'_>, object: Place<'_>) {
         match node.as_text() {
-            Some(text) if self.variable(text, place, node.extent) => {}
-            Some(text) => match Expr::path_or_intrinsic(text, field, &mut VariableNames::default()) {
+            Some(text) => match Expr::path_or_intrinsic(text, field, &mut self.names) {
                 Ok(expression) => {
+                    self.references(&expression, QueryLanguage::JsonPath, None, place, node.extent);
                     if let Some(failure) = certain_failure(text, &expression) {
                         self.schema(no_expression_in(field), object, node.extent);
                         self.hint(Some(failure));
@@ -163,20 +175,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn credentials(&mut self, node: &Node, place: Place<'_>, language: QueryLanguage) {
+    fn credentials(&mut self, field: &'static Field, node: &Node, place: Place<'_>, language: QueryLanguage) {
         if !matches!(node.value, Value::Object(_)) {
-            return self.typed(
-                language == QueryLanguage::Jsonata && node.as_text().is_some(),
-                "Object",
-                place,
-                node.extent,
-            );
+            return self.wrong_type("Object", place, node.extent);
         }
         if node.get("RoleArn").is_none() && node.get("RoleArn.$").is_none() {
             self.schema("The field 'RoleArn' is required but was missing", place, super::opening(node));
         }
-        if language == QueryLanguage::JsonPath {
-            self.template(node, place);
+        match language {
+            QueryLanguage::JsonPath => self.template(node, place),
+            QueryLanguage::Jsonata => self.jsonata(field, node, place),
         }
     }
 
@@ -290,36 +298,9 @@ fn certain_failure(text: &str, expression: &Expr) -> Option<String> {
     expression.evaluate(&scope).err().map(|failure| failure.message)
 }
 
-/// Whether a text is written as a JSONata expression.
-fn is_jsonata(text: &str) -> bool {
-    text.starts_with("{%") && text.ends_with("%}")
-}
-
-/// The workflow variable that an expression reads: a `$` that starts a name and stands neither in a quoted text
-/// nor within a key.
-fn variable_in(text: &str) -> Option<&str> {
-    let bytes = text.as_bytes();
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
-    let mut quote = None;
-    let mut at = 0;
-    while at < bytes.len() {
-        match (quote, bytes[at]) {
-            (Some(_), b'\\') => at += 1,
-            (Some(open), byte) if open == byte => quote = None,
-            (Some(_), _) => {}
-            (None, byte @ (b'\'' | b'"')) => quote = Some(byte),
-            (None, b'$') => {
-                let starts = at == 0 || !(is_name(bytes[at - 1]) || matches!(bytes[at - 1], b'$' | b'-' | b'.'));
-                let length = bytes[at + 1..].iter().take_while(|&&byte| is_name(byte)).count();
-                if starts && length > 0 && !bytes[at + 1].is_ascii_digit() {
-                    return text.get(at + 1..at + 1 + length);
-                }
-            }
-            (None, _) => {}
-        }
-        at += 1;
-    }
-    None
+/// Whether a path starts at a workflow variable, and not at `$` or `$$`.
+fn is_variable(text: &str) -> bool {
+    text.strip_prefix('$').is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['.', '[', '$']))
 }
 
 fn holds_dynamic_field(node: &Node) -> bool {

@@ -71,7 +71,7 @@ fn check(info: &str, definition: &str) -> String {
         Some("standard") => Some(WorkflowType::Standard),
         Some(other) => panic!("no type: {other}"),
     };
-    let compilation = compile(definition, &Options { format, target });
+    let compilation = compile(definition, &Options { format, target, ..Options::default() });
     let mut said = String::new();
     for diagnostic in &compilation.diagnostics {
         said.push_str(&super::line(diagnostic));

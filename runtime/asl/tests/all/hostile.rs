@@ -7,7 +7,7 @@ const LARGEST_BYTES: usize = 1_048_576;
 fn check(text: &str, format: Format) -> Vec<Code> {
     let mut codes = Vec::new();
     for target in [None, Some(WorkflowType::Express)] {
-        let compilation = compile(text, &Options { format, target });
+        let compilation = compile(text, &Options { format, target, ..Options::default() });
         for diagnostic in compilation.diagnostics.iter().take(20) {
             assert!(!code_frame("x", text, diagnostic).is_empty());
         }

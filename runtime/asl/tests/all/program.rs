@@ -1,11 +1,11 @@
 //! What a definition becomes.
 
-use fleetstep_asl::{Compiled, Format, Options, Resource, WorkflowType, compile};
+use fleetstep_asl::{Compiled, Format, LONE_STATE_NAME, Options, Resource, WorkflowType, compile, compile_state};
 use fleetstep_machine::{ErrorPattern, Kind, Next, Placement, State, Until};
 use std::time::Duration;
 
 fn compiled(source: &str, format: Format) -> Compiled {
-    let compilation = compile(source, &Options { format, target: Some(WorkflowType::Express) });
+    let compilation = compile(source, &Options { format, target: Some(WorkflowType::Express), ..Options::default() });
     compilation.compiled.unwrap_or_else(|| panic!("{:?}", compilation.diagnostics))
 }
 
@@ -108,4 +108,43 @@ fn yaml_is_another_way_to_write_it() {
     assert_eq!(next(&compiled, state(&compiled, "Work")), Some("Again"));
     let Kind::Choice { rules, .. } = &state(&compiled, "Look").kind else { panic!("no Choice") };
     assert_eq!(rules.len(), 2);
+}
+
+#[test]
+fn a_state_alone_is_a_program_with_a_place_for_each_name_that_it_leads_to() {
+    let source = r#"{
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Catch": [{ "ErrorEquals": ["A"], "Next": "Mend" }, { "ErrorEquals": ["B"], "Next": "Mend" }],
+        "Next": "Go on"
+    }"#;
+    let options = Options { mocked: true, target: Some(WorkflowType::Express), ..Options::default() };
+    let compilation = compile_state(source, &options);
+    assert_eq!(compilation.diagnostics, []);
+    let compiled = compilation.compiled.unwrap();
+    let names: Vec<&str> = compiled.program.states.iter().map(|state| &*state.name).collect();
+    assert_eq!(names, [LONE_STATE_NAME, "Go on", "Mend"]);
+    assert_eq!(next(&compiled, &compiled.program.states[0]), Some("Go on"));
+    assert!(matches!(compiled.resources[..], [Resource::Service { .. }]));
+
+    let refused = compile_state(r#"{ "Type": "Parallel", "Branches": [], "End": true }"#, &options);
+    assert_eq!(refused.diagnostics[0].location, "/States/StateName/Branches");
+}
+
+#[test]
+fn a_distributed_map_is_compiled_only_where_it_is_mocked() {
+    let source = r#"{
+        "Type": "Map",
+        "ItemProcessor": {
+            "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
+            "StartAt": "P",
+            "States": { "P": { "Type": "Pass", "End": true } }
+        },
+        "Label": "each",
+        "End": true
+    }"#;
+    assert!(compile_state(source, &Options::default()).compiled.is_none());
+    let mocked = compile_state(source, &Options { mocked: true, ..Options::default() });
+    assert_eq!(mocked.diagnostics, []);
+    assert_eq!(mocked.compiled.unwrap().program.branches.len(), 2);
 }

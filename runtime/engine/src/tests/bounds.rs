@@ -15,9 +15,9 @@ use std::time::Duration;
 fn a_parked_execution_is_small() {
     let all = Shard::<Flight>::EXECUTION_BYTES + size_of::<usize>();
     let added = all - size_of::<Execution>();
-    assert!(added <= 168, "{added}");
+    assert!(added <= 184, "{added}");
     // With the execution itself, which the machine keeps within 256.
-    assert!(all <= 424, "{all}");
+    assert!(all <= 440, "{all}");
 }
 
 fn begin(identity: &Arc<Identity>) -> ExecutionStart {

@@ -2,6 +2,7 @@
 
 mod attended;
 mod bounds;
+mod history;
 pub(crate) mod programs;
 mod simulation;
 mod unattended;
@@ -31,6 +32,7 @@ fn start(program: Program, host: impl Fn(Call) -> Reply + Send + Sync + 'static)
         identity: Arc::new(Identity::default()),
         input: seven(),
         seed: 1,
+        history: None,
     }
 }
 

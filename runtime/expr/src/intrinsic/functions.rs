@@ -5,14 +5,12 @@
 
 use super::Failure;
 use crate::path::{java_text, position};
+use crate::primitive::{JavaRandom, digest, uuid_of};
 use crate::{Chance, Scope};
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use fleetstep_document::{Document, Object, Text, View};
-use md5::{Digest, Md5};
-use sha1::Sha1;
-use sha2::{Sha256, Sha384, Sha512};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -260,16 +258,6 @@ fn base64_decode(arguments: &[Document], _: &Scope<'_>) -> Outcome {
 
 /// The digest in hexadecimal. What is no string is hashed as it is printed.
 fn hash(arguments: &[Document], _: &Scope<'_>) -> Outcome {
-    fn hex<D: Digest>(data: &str) -> Document {
-        let digest = D::digest(data.as_bytes());
-        Document::from(
-            digest
-                .iter()
-                .flat_map(|b| [b >> 4, b & 15])
-                .map(|n| char::from(b"0123456789abcdef"[n as usize]))
-                .collect::<String>(),
-        )
-    }
     let mut printed = String::new();
     let data = match arguments[0].as_str() {
         Some(text) => text,
@@ -279,14 +267,8 @@ fn hash(arguments: &[Document], _: &Scope<'_>) -> Outcome {
         }
     };
     let data = short(data)?;
-    Ok(match text(&arguments[1])?.as_str() {
-        "MD5" => hex::<Md5>(data),
-        "SHA-1" => hex::<Sha1>(data),
-        "SHA-256" => hex::<Sha256>(data),
-        "SHA-384" => hex::<Sha384>(data),
-        "SHA-512" => hex::<Sha512>(data),
-        _ => return Err(Some("the algorithm is none of MD5, SHA-1, SHA-256, SHA-384 and SHA-512")),
-    })
+    let digest = digest(text(&arguments[1])?, data);
+    digest.map(Document::from).ok_or(Some("the algorithm is none of MD5, SHA-1, SHA-256, SHA-384 and SHA-512"))
 }
 
 /// The second object laid over the first, at the top level only; a deep merge the service refuses.
@@ -323,13 +305,8 @@ fn below(chance: &Chance, width: u64) -> u64 {
 
 /// A number below `width` by the algorithm of `java.util.Random`, so that a seed means the same number everywhere.
 fn seeded(seed: i64, width: u64) -> u64 {
-    const MULTIPLIER: u64 = 0x5_DEEC_E66D;
-    const MASK: u64 = (1 << 48) - 1;
-    let mut state = (seed as u64 ^ MULTIPLIER) & MASK;
-    let mut next = |bits: u32| {
-        state = state.wrapping_mul(MULTIPLIER).wrapping_add(0xB) & MASK;
-        state >> (48 - bits)
-    };
+    let mut random = JavaRandom::new(seed);
+    let mut next = |bits: u32| random.next(bits);
     if width > i32::MAX as u64 {
         return ((next(32) << 32) | next(32)) % width;
     }
@@ -360,14 +337,5 @@ fn string_split(arguments: &[Document], _: &Scope<'_>) -> Outcome {
 
 /// A version 4 UUID from the execution's own chance.
 fn uuid(_: &[Document], scope: &Scope<'_>) -> Outcome {
-    let high = (scope.chance.next_u64() & !0xf000) | 0x4000;
-    let low = (scope.chance.next_u64() & (u64::MAX >> 2)) | (1 << 63);
-    Ok(Document::from(format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff
-    )))
+    Ok(Document::from(uuid_of(scope.chance.next_u64(), scope.chance.next_u64())))
 }

@@ -104,8 +104,8 @@ impl Argument {
             Self::Literal(value) => Ok(value.clone()),
             Self::Call(call) => call.evaluate(scope),
             Self::Path { path, source } => path.read(scope).map_err(|miss| match miss {
-                Miss::NotFound(_) => Failure::Missing { source: source.clone() },
-                Miss::Invalid(_) | Miss::Unassigned | Miss::Exhausted => Failure::Refused(miss.message().to_owned()),
+                Miss::NotFound(_) | Miss::Unassigned => Failure::Missing { source: source.clone() },
+                Miss::Invalid(_) | Miss::Exhausted => Failure::Refused(miss.message().to_owned()),
             }),
         }
     }

@@ -57,7 +57,7 @@ impl<'a> Budget<'a> {
     pub(crate) fn spend(&mut self, steps: u64) -> Result<(), JsonataError> {
         self.steps += steps;
         if self.steps > self.steps_max {
-            return Err(exceeded("Expression evaluation timeout: Check for infinite loop"));
+            return Err(exceeded(TOO_LONG));
         }
         Ok(())
     }
@@ -91,11 +91,19 @@ impl<'a> Budget<'a> {
     pub(crate) fn allocate(&mut self, bytes: usize) -> Result<(), JsonataError> {
         self.bytes = self.bytes.saturating_add(bytes as u64);
         if self.bytes > self.bytes_max {
-            return Err(exceeded("The expression needs more memory than an evaluation may use"));
+            return Err(exceeded(TOO_LARGE));
         }
         Ok(())
     }
 }
+
+/// What the service says of an evaluation that takes too many steps.
+pub(crate) const TOO_LONG: &str = "Expression evaluation timeout: Check for infinite loop";
+/// What it says of one that nests too deeply.
+pub(crate) const TOO_DEEP: &str =
+    "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive";
+/// What it says of one that makes too much.
+pub(crate) const TOO_LARGE: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 
 /// The error of a bound.
 pub(crate) fn exceeded(message: &str) -> JsonataError {

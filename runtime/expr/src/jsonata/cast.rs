@@ -1,6 +1,6 @@
 //! Casts that operators and functions share: to a boolean, to a text, to a number as JavaScript prints it.
 
-use super::budget::{Budget, exceeded};
+use super::budget::{Budget, TOO_LARGE, exceeded};
 use super::{Code, JsonataError, Value};
 use fleetstep_document::{Document, Text, View, write_string};
 
@@ -75,7 +75,7 @@ impl Writer<'_, '_> {
         // Arrays share their items, so that a small value may stand for a text of any length.
         self.budget.spend(1)?;
         if self.out.len() > self.bytes_max {
-            return Err(exceeded("The text is too long"));
+            return Err(exceeded(TOO_LARGE));
         }
         if let Some(items) = value.items() {
             return self.block(b"[]", items.iter().map(|item| (None, item)));

@@ -61,6 +61,8 @@ pub(crate) struct Known {
 /// The functions that expressions find by name. A dialect is made once, in a `LazyLock`.
 pub struct Dialect {
     functions: HashMap<&'static str, Known>,
+    /// Whether an answer may hold a number that is not finite, as a string that names it.
+    pub(super) names_infinities: bool,
 }
 
 /// The language as jsonata-js has it.
@@ -82,7 +84,13 @@ impl Dialect {
         };
         let mut functions: HashMap<_, _> = functions::all().chain(more).map(known).collect();
         functions.retain(|name, _| !hidden.contains(name));
-        Self { functions }
+        Self { functions, names_infinities: false }
+    }
+
+    /// The same, but for JSON a number that is not finite is `"Infinity"`, `"-Infinity"` or `"NaN"`, no error.
+    #[must_use]
+    pub(crate) fn naming_infinities(self) -> Self {
+        Self { names_infinities: true, ..self }
     }
 
     /// The function called `name`.

@@ -101,7 +101,7 @@ impl Jsonata {
         let value = evaluator.run(&self.root, input, bindings)?;
         Ok(match value {
             Value::Function(_) => Answer::Function,
-            value => value.to_document()?.map_or(Answer::Nothing, Answer::Document),
+            value => value.to_answer(self.dialect.names_infinities)?.map_or(Answer::Nothing, Answer::Document),
         })
     }
 }

@@ -15,27 +15,43 @@ pub(crate) struct References {
     pub(crate) variables: Vec<Text>,
     /// The members of `$states`; `None` where it is taken whole.
     pub(crate) states: Vec<Option<Text>>,
+    /// What is read of a context that an expression of a workflow does not have: names and `$` outside of any path,
+    /// and `$$` anywhere. Each once.
+    pub(crate) unbound: Vec<Text>,
 }
 
 /// What the tree reads.
-pub(super) fn references(root: &Node, dialect: &'static Dialect) -> References {
-    let mut walk = Walk { dialect, found: References::default(), bound: Vec::new() };
+pub(super) fn references(root: &Node, dialect: &Dialect) -> References {
+    let mut walk = Walk { found: References::default(), bound: Vec::new(), outermost: true, dialect };
     walk.node(root);
     walk.found
 }
 
-struct Walk {
-    dialect: &'static Dialect,
+/// Whether a step is `$states` and no more.
+fn is_states(step: &Node) -> bool {
+    let plain = step.stages.is_empty() && step.predicates.is_empty() && step.group.is_none();
+    plain && matches!(&step.kind, Kind::Variable(name) if name.as_str() == STATES)
+}
+
+struct Walk<'d> {
     found: References,
     /// What the expression itself has bound so far.
     bound: Vec<Text>,
+    /// Whether the context is still the one that the whole expression has.
+    outermost: bool,
+    dialect: &'d Dialect,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn node(&mut self, node: &Node) {
         match &node.kind {
-            Kind::Literal(_) | Kind::Name(_) | Kind::Regex(_) | Kind::Wildcard | Kind::Descendant => {}
+            Kind::Literal(_) | Kind::Regex(_) | Kind::Wildcard | Kind::Descendant => {}
             Kind::Parent(..) | Kind::Placeholder => {}
+            Kind::Name(name) if self.outermost => self.unbound(name),
+            Kind::Name(_) => {}
+            Kind::Variable(name) if name.is_empty() && self.outermost => self.unbound(&Text::from("$")),
+            Kind::Variable(name) if name.is_empty() => {}
+            Kind::Variable(name) if name.as_str() == "$" => self.unbound(&Text::from("$$")),
             Kind::Variable(name) if name.as_str() == STATES => self.states(None),
             Kind::Variable(name) => self.variable(name),
             Kind::Path(steps) => self.path(steps),
@@ -67,38 +83,42 @@ impl Walk {
                 self.node(value);
                 self.bound.push(name.clone());
             }
-            Kind::Sort(terms) => terms.iter().for_each(|term| self.node(&term.expression)),
-            Kind::Transform(transform) => {
-                self.node(&transform.pattern);
-                self.node(&transform.update);
-                transform.delete.iter().for_each(|delete| self.node(delete));
-            }
+            Kind::Sort(terms) => self.inside(|walk| terms.iter().for_each(|term| walk.node(&term.expression))),
+            Kind::Transform(transform) => self.inside(|walk| {
+                walk.node(&transform.pattern);
+                walk.node(&transform.update);
+                transform.delete.iter().for_each(|delete| walk.node(delete));
+            }),
         }
         self.bound.extend(node.focus.iter().chain(&node.index).cloned());
-        for stage in &node.stages {
-            match stage {
-                Stage::Filter(filter) => self.node(filter),
-                Stage::Index(name) => self.bound.push(name.clone()),
+        self.inside(|walk| {
+            for stage in &node.stages {
+                match stage {
+                    Stage::Filter(filter) => walk.node(filter),
+                    Stage::Index(name) => walk.bound.push(name.clone()),
+                }
             }
-        }
-        node.predicates.iter().for_each(|predicate| self.node(predicate));
-        node.group.iter().for_each(|group| self.group(group));
+            node.predicates.iter().for_each(|predicate| walk.node(predicate));
+            node.group.iter().for_each(|group| walk.group(group));
+        });
+    }
+
+    /// Walks what is evaluated with another context.
+    fn inside(&mut self, walk: impl FnOnce(&mut Self)) {
+        let outermost = std::mem::replace(&mut self.outermost, false);
+        walk(self);
+        self.outermost = outermost;
     }
 
     /// `$states.input.a`: the member after the variable is what is read.
     fn path(&mut self, steps: &[Node]) {
         let outer = self.bound.len();
-        let mut rest = steps;
-        if let [first, second, ..] = steps
-            && let (Kind::Variable(variable), Kind::Name(member)) = (&first.kind, &second.kind)
-            && variable.as_str() == STATES
-            && first.stages.is_empty()
-            && first.predicates.is_empty()
-        {
-            self.states(Some(member.clone()));
-            rest = &steps[1..];
+        match steps {
+            [first, Node { kind: Kind::Name(member), .. }, ..] if is_states(first) => self.states(Some(member.clone())),
+            [first, ..] => self.node(first),
+            [] => {}
         }
-        rest.iter().for_each(|step| self.node(step));
+        self.inside(|walk| steps.iter().skip(1).for_each(|step| walk.node(step)));
         self.bound.truncate(outer);
     }
 
@@ -131,6 +151,12 @@ impl Walk {
         }
     }
 
+    fn unbound(&mut self, name: &Text) {
+        if !self.found.unbound.contains(name) {
+            self.found.unbound.push(name.clone());
+        }
+    }
+
     fn states(&mut self, member: Option<Text>) {
         if !self.found.states.contains(&member) {
             self.found.states.push(member);
@@ -138,8 +164,7 @@ impl Walk {
     }
 
     fn variable(&mut self, name: &Text) {
-        let is_root = name.is_empty() || name.as_str() == "$";
-        if !is_root && !self.bound.contains(name) && !self.found.variables.contains(name) {
+        if !self.bound.contains(name) && !self.found.variables.contains(name) {
             self.found.variables.push(name.clone());
         }
     }

@@ -112,8 +112,12 @@ impl Signature {
     /// `false`, and nothing done, where that is not so or the context has to fill in.
     pub(crate) fn accept(&self, arguments: &mut Vec<Value>) -> Result<bool, JsonataError> {
         let Some((given, missing)) = self.parameters.split_at_checked(arguments.len()) else { return Ok(false) };
-        let plain = given.iter().zip(&**arguments).all(|(parameter, argument)| parameter.types.contains(symbol(argument)));
-        if !plain || self.parameters.iter().any(|one| one.repeated) || missing.iter().any(|one| !one.optional || one.context) {
+        let plain =
+            given.iter().zip(&**arguments).all(|(parameter, argument)| parameter.types.contains(symbol(argument)));
+        if !plain
+            || self.parameters.iter().any(|one| one.repeated)
+            || missing.iter().any(|one| !one.optional || one.context)
+        {
             return Ok(false);
         }
         for (at, (parameter, argument)) in given.iter().zip(arguments.iter_mut()).enumerate() {

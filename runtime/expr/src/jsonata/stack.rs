@@ -2,7 +2,7 @@
 //! depends on the build.
 
 use super::JsonataError;
-use super::budget::exceeded;
+use super::budget::{TOO_DEEP, exceeded};
 
 /// What compiling and evaluating may use of the stack; a thread has 2 MiB.
 const STACK_BYTES_MAX: usize = 1 << 20;
@@ -23,9 +23,7 @@ impl Stack {
     #[inline]
     pub(super) fn check(self) -> Result<(), JsonataError> {
         if self.base.abs_diff(address()) > STACK_BYTES_MAX {
-            return Err(exceeded(
-                "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive.",
-            ));
+            return Err(exceeded(TOO_DEEP));
         }
         Ok(())
     }

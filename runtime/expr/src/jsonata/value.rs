@@ -1,6 +1,6 @@
 //! The values that an evaluation works on: documents, arrays and objects under construction, functions.
 
-use super::budget::{Budget, VALUE_DEPTH_MAX, exceeded};
+use super::budget::{Budget, TOO_DEEP, TOO_LARGE, VALUE_DEPTH_MAX, exceeded};
 use super::cast::number_document;
 use super::eval::Function;
 use super::{Code, JsonataError};
@@ -375,52 +375,58 @@ impl Value {
     /// The value itself, or an error when it is nested deeper than a value may be.
     pub(crate) fn checked(self) -> Result<Self, JsonataError> {
         if self.depth() > VALUE_DEPTH_MAX {
-            return Err(exceeded("The value is nested too deeply"));
+            return Err(exceeded(TOO_DEEP));
         }
         Ok(self)
     }
 
-    /// What [`Self::to_document`] gives, of a value that is not needed further: items that nobody shares are moved.
-    pub(crate) fn into_document(self) -> Result<Option<Document>, JsonataError> {
+    /// What [`Self::to_answer`] gives, of a value that is not needed further: items that nobody shares are moved.
+    pub(in crate::jsonata) fn into_answer(self, names_infinities: bool) -> Result<Option<Document>, JsonataError> {
         let array = match self {
             Self::Document(document) => return Ok(Some(document)),
             Self::Array(array) if array.depth == 1 && !array.has_functions => array,
-            other => return other.to_document(),
+            other => return other.to_answer(names_infinities),
         };
         match Rc::try_unwrap(array) {
             Ok(Array { items: Store::Values(items), .. }) => {
-                let items = items.into_iter().map(|item| Ok(item.into_document()?.unwrap_or_default()));
+                let items = items.into_iter().map(|item| Ok(item.into_answer(names_infinities)?.unwrap_or_default()));
                 Ok(Some(Document::from(items.collect::<Result<Vec<_>, JsonataError>>()?)))
             }
-            Ok(array) => Self::Array(Rc::new(array)).to_document(),
-            Err(shared) => Self::Array(shared).to_document(),
+            Ok(array) => Self::Array(Rc::new(array)).to_answer(names_infinities),
+            Err(shared) => Self::Array(shared).to_answer(names_infinities),
         }
     }
 
     /// The value as a document: functions and nothing are left out of objects, become `null` in arrays (as
     /// `JSON.stringify` has it); `None` for nothing and for a function. A number that is not finite is D1001.
     pub(crate) fn to_document(&self) -> Result<Option<Document>, JsonataError> {
-        self.convert(&mut { NODES_MAX })
+        self.to_answer(false)
+    }
+
+    /// The same, where a number that is not finite may be the string that names it.
+    pub(in crate::jsonata) fn to_answer(&self, names_infinities: bool) -> Result<Option<Document>, JsonataError> {
+        self.convert(&mut { NODES_MAX }, names_infinities)
     }
 
     /// Arrays and objects share their parts, so that a small value may stand for a document of any size.
-    fn convert(&self, nodes_left: &mut usize) -> Result<Option<Document>, JsonataError> {
-        *nodes_left = nodes_left.checked_sub(1).ok_or_else(|| exceeded("The value is too large"))?;
+    fn convert(&self, nodes_left: &mut usize, names_infinities: bool) -> Result<Option<Document>, JsonataError> {
+        *nodes_left = nodes_left.checked_sub(1).ok_or_else(|| exceeded(TOO_LARGE))?;
         Ok(Some(match self {
             Self::Undefined | Self::Function(_) | Self::Tuples(_) => return Ok(None),
             Self::Document(document) => document.clone(),
+            Self::NotFinite(number) if names_infinities => Document::from(infinity(*number)),
             Self::NotFinite(_) => return Err(JsonataError::new(Code::D1001).value("value", self)),
             Self::Array(array) => {
                 let mut items = Vec::with_capacity(array.items().len());
                 for item in array.items().iter() {
-                    items.push(item.convert(nodes_left)?.unwrap_or(Document::NULL));
+                    items.push(item.convert(nodes_left, names_infinities)?.unwrap_or(Document::NULL));
                 }
                 Document::from(items)
             }
             Self::Object(object) => {
                 let mut entries = Vec::with_capacity(object.entries.len());
                 for (key, value) in &object.entries {
-                    if let Some(value) = value.convert(nodes_left)? {
+                    if let Some(value) = value.convert(nodes_left, names_infinities)? {
                         entries.push((key.clone(), value));
                     }
                 }
@@ -494,6 +500,15 @@ pub(crate) fn scalars_equal(a: &Document, b: &Document) -> Option<bool> {
         (View::Number(a), View::Number(b)) => Some(a.as_f64() == b.as_f64()),
         (View::Array(_) | View::Object(_), View::Array(_) | View::Object(_)) => None,
         _ => Some(a == b),
+    }
+}
+
+/// What JavaScript calls a number that is not finite.
+fn infinity(number: f64) -> &'static str {
+    match number {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
     }
 }
 

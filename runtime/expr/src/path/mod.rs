@@ -175,7 +175,7 @@ impl Kind {
 
 /// The value of the variable in a slot, where it was assigned one.
 #[inline]
-fn variable<'d>(scope: &Scope<'d>, slot: u32) -> Option<&'d Document> {
+pub(crate) fn variable<'d>(scope: &Scope<'d>, slot: u32) -> Option<&'d Document> {
     scope.variables.get(slot as usize)?.as_ref()
 }
 

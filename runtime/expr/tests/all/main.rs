@@ -4,6 +4,7 @@
 mod bounds;
 mod conditions;
 mod expressions;
+mod fields;
 mod jsonata_bounds;
 mod jsonata_functions;
 mod jsonata_suite;

@@ -25,9 +25,7 @@ fn results_are_placed() {
         let before = json(input);
         let reference = ReferencePath::parse(path, "ResultPath").expect(path);
         let placed = reference.place(&before, Document::from("R"));
-        let expected = expected
-            .map(json)
-            .map_err(|message| EvalError { name: ErrorName::ResultPathMatchFailure, message: message.to_owned() });
+        let expected = expected.map(json).map_err(|message| EvalError::new(ErrorName::ResultPathMatchFailure, message));
         assert_eq!(placed, expected, "{path}");
         assert_eq!(before, json(input), "{path} left what it was given unchanged");
         assert_eq!(reference.place_in(before, Document::from("R")), expected, "{path} in place");

@@ -1,8 +1,8 @@
 //! Programs written in Rust.
 
 use crate::{
-    Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule, Settle,
-    State, StateId, Task, TaskId, Until,
+    Assignment, Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule,
+    Settle, State, StateId, Task, TaskId, Until, VariableId,
 };
 use fleetstep_document::{Document, Text};
 use fleetstep_expr::{Condition, Expr, Operator, ReferencePath, VariableNames};
@@ -19,7 +19,14 @@ pub struct Draft {
     retry: Vec<Retrier>,
     catch: Vec<(Vec<ErrorPattern>, Placement, &'static str)>,
     next: Option<&'static str>,
+    assign: Assign,
+    catch_assign: Assign,
+    /// A JSONata `Output`.
+    gives: Option<&'static str>,
 }
+
+/// Variables, each with its value as JSON, in which JSONata may stand.
+type Assign = &'static [(&'static str, &'static str)];
 
 enum Act {
     Pass { arguments: Option<Expr>, result: Option<Expr> },
@@ -43,7 +50,7 @@ pub fn machine(states: Vec<Draft>) -> Program {
         branches: table.branches.into(),
         root,
         timeout: None,
-        variables: Box::default(),
+        variables: table.variables.names().into(),
     }
 }
 
@@ -94,6 +101,9 @@ impl Draft {
             retry: Vec::new(),
             catch: Vec::new(),
             next: None,
+            assign: &[],
+            catch_assign: &[],
+            gives: None,
         }
     }
 
@@ -174,6 +184,27 @@ impl Draft {
     #[must_use]
     pub fn next(mut self, name: &'static str) -> Self {
         self.next = Some(name);
+        self
+    }
+
+    /// `Assign`: names, and values as JSON, in which JSONata may stand.
+    #[must_use]
+    pub fn assign(mut self, assign: &'static [(&'static str, &'static str)]) -> Self {
+        self.assign = assign;
+        self
+    }
+
+    /// `Assign` of every entry of `Catch`.
+    #[must_use]
+    pub fn catch_assign(mut self, assign: &'static [(&'static str, &'static str)]) -> Self {
+        self.catch_assign = assign;
+        self
+    }
+
+    /// A JSONata `Output`, as JSON.
+    #[must_use]
+    pub fn gives(mut self, output: &'static str) -> Self {
+        self.gives = Some(output);
         self
     }
 
@@ -293,6 +324,7 @@ struct Table {
     states: Vec<Option<State>>,
     branches: Vec<Branch>,
     task_count: u32,
+    variables: VariableNames,
 }
 
 impl Table {
@@ -313,14 +345,32 @@ impl Table {
         branch
     }
 
+    fn assign(&mut self, assign: Assign) -> Box<[Assignment]> {
+        let one = |&(name, json): &(&str, &str)| Assignment {
+            variable: VariableId(self.variables.slot(name)),
+            value: self.jsonata(json, "Assign"),
+        };
+        assign.iter().map(one).collect()
+    }
+
+    fn jsonata(&mut self, json: &str, field: &str) -> Expr {
+        let value = Document::parse(json.as_bytes()).expect("a value is JSON");
+        Expr::jsonata(&value, field, &mut self.variables).expect("an expression compiles")
+    }
+
     fn state(&mut self, draft: Draft, id_of: &dyn Fn(&str) -> StateId) -> State {
-        let settle = Settle { selector: draft.selector, placement: draft.placement };
+        let assign = self.assign(draft.assign);
+        let gives = draft.gives.map(|json| self.jsonata(json, "Output"));
+        let is_settled =
+            matches!(draft.act, Act::Pass { .. } | Act::Task { .. } | Act::Parallel { .. } | Act::Map { .. });
+        let (selector, output) = if is_settled { (gives, None) } else { (None, gives) };
+        let settle = Settle { selector: selector.or(draft.selector), placement: draft.placement };
         let retry = draft.retry.into_boxed_slice();
         let catcher = |(errors, placement, next): (Vec<ErrorPattern>, Placement, &str)| Catcher {
             errors: errors.into(),
             output: None,
             placement,
-            assign: Box::default(),
+            assign: self.assign(draft.catch_assign),
             next: id_of(next),
         };
         let catch = draft.catch.into_iter().map(catcher).collect();
@@ -362,8 +412,8 @@ impl Table {
             name: Text::from(draft.name),
             input: draft.input,
             kind,
-            assign: Box::default(),
-            output: draft.output,
+            assign,
+            output: output.or(draft.output),
             next: draft.next.map_or(Next::End, |name| Next::State(id_of(name))),
         }
     }

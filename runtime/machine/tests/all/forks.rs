@@ -275,6 +275,29 @@ fn a_failure_that_comes_between_two_steps_ends_what_had_given_way() {
 }
 
 #[test]
+fn tasks_that_time_out_at_one_time_are_all_told_so() {
+    let program = machine(vec![Draft::map("M", "$", vec![Draft::task("T", 0).timeout(1)])]);
+    let mut driver = Driver::new(&program, json("[1,2]"), 0);
+    driver.run(|_| Answer::Never);
+    let told = history_text(&driver.history);
+    let end = told.lines().skip(11).collect::<Vec<_>>();
+    assert_eq!(
+        end,
+        [
+            "12<7 TaskTimedOut 0 States.Timeout: -",
+            "13<11 TaskTimedOut 0 States.Timeout: -",
+            "14<12 MapIterationFailed M 0",
+            "15<12 TaskStateAborted",
+            "16<13 MapIterationAborted M 1",
+            "17<13 TaskStateAborted",
+            "18<12 MapStateFailed",
+            "19<18 ExecutionFailed States.Timeout: -",
+        ],
+        "{told}"
+    );
+}
+
+#[test]
 fn a_late_reply_to_an_iteration_does_not_answer_the_next_one_in_its_place() {
     let program = machine(vec![
         Draft::map("M", "$", vec![Draft::task("T", 0).timeout(1).catch(&["States.Timeout"], "C"), Draft::pass("C")])

@@ -8,3 +8,4 @@ mod limits;
 mod recovery;
 mod states;
 mod support;
+mod variables;

@@ -58,9 +58,14 @@ fn happening_text(what: &Happening) -> String {
         Happening::ExecutionTimedOut(failure) => format!("ExecutionTimedOut {}", failure_text(failure)),
         Happening::ExecutionAborted(failure) => format!("ExecutionAborted {}", failure_text(failure)),
         Happening::StateEntered { kind, name, input } => format!("{}StateEntered {name} {input}", kind.as_str()),
-        Happening::StateExited { kind, name, output } => format!("{}StateExited {name} {output}", kind.as_str()),
+        Happening::StateExited { kind, name, output, assigned } => {
+            let assigned: String = assigned.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+            format!("{}StateExited {name} {output}{assigned}", kind.as_str())
+        }
         Happening::StateAborted { kind } => format!("{}StateAborted", kind.as_str()),
-        Happening::EvaluationFailed { state, failure } => format!("EvaluationFailed {state} {}", failure_text(failure)),
+        Happening::EvaluationFailed { state, location, failure } => {
+            format!("EvaluationFailed {state} {} {}", location.as_deref().unwrap_or("-"), failure_text(failure))
+        }
         Happening::TaskScheduled { task, input, timeout, heartbeat } => {
             let mut text = format!("TaskScheduled {} {input}", task.0);
             for (name, limit) in [("timeout", timeout), ("heartbeat", heartbeat)] {

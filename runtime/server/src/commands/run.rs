@@ -96,6 +96,7 @@ async fn run(deployment: &Deployment, workflow: &str, input: Document) -> Result
         identity: machine.identity(None),
         input,
         seed: fastrand::u64(..),
+        history: None,
     };
     let finished = runtime.engine.run(start).await?;
     progress(format_args!("{workflow}: {:.1} ms", finished.stopped.since(finished.started).as_secs_f64() * 1e3));

@@ -51,7 +51,8 @@ impl Validate {
                     continue;
                 }
             };
-            let compilation = compile(&source, &Options { format: format_of(file), target: self.target() });
+            let compilation =
+                compile(&source, &Options { format: format_of(file), target: self.target(), ..Options::default() });
             for severity in compilation.diagnostics.iter().map(|diagnostic| diagnostic.severity) {
                 match severity {
                     Severity::Error => errors += 1,

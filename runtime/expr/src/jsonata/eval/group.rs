@@ -27,7 +27,13 @@ impl<T> Groups<T> {
     }
 
     /// Adds an item under a key that must be a string, or nothing. `position` is that of the group.
-    pub(in crate::jsonata) fn add(&mut self, position: usize, pair: usize, key: &Value, item: T) -> Result<(), JsonataError> {
+    pub(in crate::jsonata) fn add(
+        &mut self,
+        position: usize,
+        pair: usize,
+        key: &Value,
+        item: T,
+    ) -> Result<(), JsonataError> {
         if key.is_undefined() {
             return Ok(());
         }

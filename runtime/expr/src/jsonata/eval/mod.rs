@@ -9,7 +9,7 @@ mod sort;
 mod transform;
 
 use super::ast::{Kind, Lambda, Node, Transform};
-use super::budget::exceeded;
+use super::budget::{TOO_DEEP, exceeded};
 use super::dialect::Known;
 use super::regex::Regex;
 use super::stack::Stack;
@@ -116,6 +116,11 @@ impl<'b, 'a> Evaluator<'b, 'a> {
         Self { budget, dialect, depth: 0, stack: Stack::here(), environment: None, tied: Vec::new() }
     }
 
+    /// Whether an answer names a number that is not finite.
+    pub(in crate::jsonata) fn names_infinities(&self) -> bool {
+        self.dialect.names_infinities
+    }
+
     /// Evaluates a whole expression.
     pub(super) fn run(&mut self, root: &Node, input: Value, bindings: Vec<(Text, Value)>) -> Outcome {
         let env = Env::default();
@@ -174,9 +179,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
         self.stack.check()?;
         self.depth += 1;
         if self.depth > self.budget.depth_max {
-            return Err(exceeded(
-                "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive.",
-            ));
+            return Err(exceeded(TOO_DEEP));
         }
         let mut result = self.eval_kind(node, input, env)?;
         for predicate in &node.predicates {

@@ -229,7 +229,12 @@ impl Evaluator<'_, '_> {
     }
 
     /// How often a predicate's result chooses the item at `at`.
-    pub(in crate::jsonata) fn times_chosen(&mut self, result: &Value, at: usize, len: usize) -> Result<usize, JsonataError> {
+    pub(in crate::jsonata) fn times_chosen(
+        &mut self,
+        result: &Value,
+        at: usize,
+        len: usize,
+    ) -> Result<usize, JsonataError> {
         if let Some(number) = numeric(result)? {
             return Ok(usize::from(place(number, len) == Some(at)));
         }

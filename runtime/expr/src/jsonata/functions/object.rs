@@ -2,6 +2,7 @@
 
 use super::array::{append, pay};
 use super::{Arguments, Native};
+use crate::jsonata::budget::{TOO_DEEP, exceeded};
 use crate::jsonata::{Code, Evaluator, JsonataError, ObjectValue, Value, cast};
 use fleetstep_document::Document;
 use std::rc::Rc;
@@ -136,9 +137,7 @@ fn clone(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result
     let text = cast::text(value, false, evaluator.budget)?;
     evaluator.budget.allocate(text.len())?;
     evaluator.budget.spend((text.len() / ITEM_TEXT_BYTES) as u64)?;
-    Document::parse(text.as_bytes())
-        .map(Value::from)
-        .map_err(|_| crate::jsonata::budget::exceeded("The value is nested too deeply"))
+    Document::parse(text.as_bytes()).map(Value::from).map_err(|_| exceeded(TOO_DEEP))
 }
 
 /// What an item of a document takes as text, roughly.

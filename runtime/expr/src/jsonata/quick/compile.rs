@@ -308,7 +308,11 @@ impl<'n> Compiler<'n> {
                 (LoopKind::Reduce, [initial]) => Some(*initial),
                 _ => return None,
             };
-            return if is_undecorated(function) { self.looping(known, *kind, over, lambda, initial, place) } else { None };
+            return if is_undecorated(function) {
+                self.looping(known, *kind, over, lambda, initial, place)
+            } else {
+                None
+            };
         }
         let arguments = arguments.into_iter().map(|argument| self.node(argument)).collect::<Option<_>>()?;
         Some(Op::Call(Box::new(Call { known, arguments, place })))

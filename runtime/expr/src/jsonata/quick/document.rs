@@ -70,7 +70,7 @@ impl<'e> Run<'e, '_, '_> {
             Val::Ref(document) => Some(document.clone()),
             Val::Many(documents) => Some(Document::from(documents.into_iter().cloned().collect::<Vec<_>>())),
             Val::Own(Value::Document(document)) => Some(document),
-            Val::Own(value) => value.into_document().unwrap_or_else(|error| {
+            Val::Own(value) => value.into_answer(self.evaluator.names_infinities()).unwrap_or_else(|error| {
                 self.unwritable.get_or_insert(error);
                 Some(Document::NULL)
             }),

@@ -71,13 +71,7 @@ impl<'e> Run<'e, '_, '_> {
         Ok(())
     }
 
-    fn single(
-        &mut self,
-        looping: &'e Loop,
-        source: Source<'_, 'e>,
-        array: &Val<'e>,
-        at: &Val<'e>,
-    ) -> Outcome<Val<'e>> {
+    fn single(&mut self, looping: &'e Loop, source: Source<'_, 'e>, array: &Val<'e>, at: &Val<'e>) -> Outcome<Val<'e>> {
         let mut found = None;
         for number in 0..source.len() {
             let item = source.get(number);

@@ -128,7 +128,8 @@ impl Quick {
     fn run(&self, roots: Roots<'_>, budget: &mut Budget<'_>) -> Result<Option<Document>, JsonataError> {
         let context = OnceCell::new();
         let locals = if self.slots == 0 { Vec::new() } else { vec![Val::NOTHING; self.slots as usize] };
-        let mut run = Run { evaluator: Evaluator::new(budget, self.dialect), roots, context: &context, locals, unwritable: None };
+        let mut run =
+            Run { evaluator: Evaluator::new(budget, self.dialect), roots, context: &context, locals, unwritable: None };
         let at = match roots.dollar {
             // An array is the one context value, rather than a sequence of them.
             Some(input) if input.as_array().is_some() => {

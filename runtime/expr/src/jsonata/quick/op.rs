@@ -104,7 +104,10 @@ pub(super) struct Step {
 pub(super) enum Filter {
     /// The place that a literal number names.
     Index(f64),
-    Test { op: Op, weight: u64 },
+    Test {
+        op: Op,
+        weight: u64,
+    },
 }
 
 pub(super) struct Binary {

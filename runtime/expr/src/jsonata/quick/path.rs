@@ -3,8 +3,8 @@
 use super::op::{Filter, Op, Path, Step};
 use super::run::{Outcome, Run, collapsed, passed};
 use super::val::{Gather, Source, Val};
-use crate::jsonata::eval::place;
 use crate::jsonata::Value;
+use crate::jsonata::eval::place;
 use fleetstep_document::{Document, Text, View};
 
 /// The results of a step: a single one is more than a sequence of one.

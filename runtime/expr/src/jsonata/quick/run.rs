@@ -1,8 +1,8 @@
 //! One evaluation: operations to values.
 
+use super::Roots;
 use super::op::{Binary, Call, Filtered, Head, Item, Key, Object, Op, Part, Path, Start};
 use super::val::{Gather, Source, Val};
-use super::Roots;
 use crate::jsonata::ast::Operator;
 use crate::jsonata::cast::{self, numeric};
 use crate::jsonata::eval::{self, Groups, appended, collapse, range};
@@ -335,7 +335,7 @@ impl<'e> Run<'e, '_, '_> {
             if !value.is_nothing() {
                 items.join(value);
             }
-            return Ok(constructed(items.into_values(), cons));
+            return constructed(items.into_values(), cons);
         }
         let mut made = Gather::default();
         for item in items {
@@ -350,7 +350,7 @@ impl<'e> Run<'e, '_, '_> {
                 made.join(value);
             }
         }
-        Ok(constructed(made.into_values(), cons))
+        constructed(made.into_values(), cons)
     }
 
     /// An object over the items of the context; with plain keys there is one group of all the items.
@@ -432,7 +432,8 @@ impl<'e> Run<'e, '_, '_> {
             return Ok(collapsed(value));
         }
         let path = matches!(&filtered.op, Op::Path(path) if path.group.is_none());
-        let value = if filtered.group.is_none() && (path || !filtered.filters.is_empty()) { sequenced(value) } else { value };
+        let value =
+            if filtered.group.is_none() && (path || !filtered.filters.is_empty()) { sequenced(value) } else { value };
         Ok(Val::Own(collapse(value.into_value(), true)))
     }
 
@@ -475,11 +476,8 @@ impl<'e> Run<'e, '_, '_> {
     }
 
     fn finished(&mut self, path: &'e Path, current: Val<'e>) -> Outcome<Val<'e>> {
-        let current = if path.keep_singleton {
-            Val::Own(eval::keep_singleton(sequenced(current).into_value()))
-        } else {
-            current
-        };
+        let current =
+            if path.keep_singleton { Val::Own(eval::keep_singleton(sequenced(current).into_value())) } else { current };
         match &path.group {
             Some(group) => self.object(group, &current),
             None => Ok(current),
@@ -513,10 +511,10 @@ fn truth<'e>(truth: bool) -> Val<'e> {
     Val::Own(Value::from(truth))
 }
 
-fn constructed<'e>(items: Vec<Value>, cons: bool) -> Val<'e> {
+fn constructed<'e>(items: Vec<Value>, cons: bool) -> Outcome<Val<'e>> {
     let mut array = Array::plain(items);
     array.cons = cons;
-    Val::Own(Value::Array(Rc::new(array)))
+    Value::Array(Rc::new(array)).checked().map(Val::Own)
 }
 
 /// Nothing for an empty sequence, its item for one of a single item.

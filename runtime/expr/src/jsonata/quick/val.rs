@@ -1,7 +1,7 @@
 //! What an operation gives: borrowed from the scope as long as that can be, made where it must be.
 
-use crate::jsonata::value::Items;
 use crate::jsonata::Value;
+use crate::jsonata::value::Items;
 use fleetstep_document::{Document, Number, View};
 
 /// A value of an evaluation. `'e` is the time that the scope and the compiled expression are lent for.
