@@ -135,13 +135,11 @@ impl<'e> Run<'e, '_, '_> {
         self.evaluator.budget.look_at(items.len())?;
         for item in items {
             match item.view() {
-                View::Object(object) => match object.get(name) {
-                    Some(value) => match value.as_array() {
-                        Some(values) => found.extend(values),
-                        None => found.push(value),
-                    },
-                    None => {}
-                },
+                View::Object(object) => {
+                    if let Some(value) = object.get(name) {
+                        found.extend(value.as_array().unwrap_or(std::slice::from_ref(value)));
+                    }
+                }
                 View::Array(items) => self.name_of_items(name, items, found)?,
                 _ => {}
             }
