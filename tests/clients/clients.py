@@ -96,6 +96,60 @@ def with_boto3():
     refused("StateMachineDoesNotExist", lambda: sfn.start_execution(stateMachineArn=arn))
 
 
+def with_versions():
+    """A deployment as pipelines do it: publish, point an alias at it, shift starts over, roll back."""
+    sfn = boto3.client("stepfunctions")
+
+    def answers(value):
+        return json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Pass", "Result": value, "End": True}}})
+
+    def output(arn):
+        return sfn.start_sync_execution(stateMachineArn=arn)["output"]
+
+    made = sfn.create_state_machine(
+        name="versioned", definition=answers("blue"), roleArn=ROLE, type="EXPRESS", publish=True,
+        versionDescription="blue", tags=[{"key": "team", "value": "sales"}],
+    )
+    arn, blue = made["stateMachineArn"], made["stateMachineVersionArn"]
+    assert blue == f"{arn}:1", made
+    live = sfn.create_state_machine_alias(
+        name="LIVE", routingConfiguration=[{"stateMachineVersionArn": blue, "weight": 100}]
+    )["stateMachineAliasArn"]
+    revision = sfn.update_state_machine(stateMachineArn=arn, definition=answers("green"))["revisionId"]
+    assert [output(each) for each in (arn, blue, live)] == ['"green"', '"blue"', '"blue"']
+    refused("ConflictException", lambda: sfn.publish_state_machine_version(stateMachineArn=arn, revisionId="INITIAL"))
+    green = sfn.publish_state_machine_version(stateMachineArn=arn, revisionId=revision)["stateMachineVersionArn"]
+    assert sfn.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"] == green == f"{arn}:2"
+    described = sfn.describe_state_machine(stateMachineArn=green)
+    assert (described["stateMachineArn"], described["revisionId"]) == (green, revision), described
+    assert sfn.describe_state_machine(stateMachineArn=blue)["description"] == "blue"
+
+    both = [{"stateMachineVersionArn": blue, "weight": 50}, {"stateMachineVersionArn": green, "weight": 50}]
+    sfn.update_state_machine_alias(stateMachineAliasArn=live, routingConfiguration=both)
+    assert sfn.describe_state_machine_alias(stateMachineAliasArn=live)["routingConfiguration"] == both
+    # That 100 starts all go one way has a chance of two in 10^30.
+    assert {output(live) for _ in range(100)} == {'"blue"', '"green"'}
+    started = execution(sfn.start_execution(stateMachineArn=live)["executionArn"])
+    assert started["stateMachineAliasArn"] == live and started["stateMachineVersionArn"] in (blue, green), started
+
+    refused("ConflictException", lambda: sfn.delete_state_machine_version(stateMachineVersionArn=blue))
+    only_green = [{"stateMachineVersionArn": green, "weight": 100}]
+    sfn.update_state_machine_alias(stateMachineAliasArn=live, routingConfiguration=only_green)
+    assert output(live) == '"green"'
+    sfn.delete_state_machine_version(stateMachineVersionArn=blue)
+    versions = sfn.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"]
+    assert [version["stateMachineVersionArn"] for version in versions] == [green], versions
+    aliases = sfn.list_state_machine_aliases(stateMachineArn=green)["stateMachineAliases"]
+    assert [alias["stateMachineAliasArn"] for alias in aliases] == [live], aliases
+
+    sfn.tag_resource(resourceArn=arn, tags=[{"key": "tier", "value": "1"}])
+    sfn.untag_resource(resourceArn=arn, tagKeys=["team"])
+    assert sfn.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "tier", "value": "1"}]
+    sfn.delete_state_machine(stateMachineArn=arn)
+    refused("StateMachineDoesNotExist", lambda: sfn.start_execution(stateMachineArn=live))
+    refused("ResourceNotFound", lambda: sfn.describe_state_machine_alias(stateMachineAliasArn=live))
+
+
 def aws(*arguments):
     done = subprocess.run([AWS, "stepfunctions", *arguments, "--output", "json"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, f"aws {arguments}: {done.stderr}"
@@ -114,6 +168,7 @@ def with_aws_cli():
 
 
 with_boto3()
+with_versions()
 print("boto3: ok")
 with_aws_cli()
 print("aws cli: ok")

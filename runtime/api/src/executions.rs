@@ -20,10 +20,30 @@ const RECORD_BYTES: usize = 512;
 /// An execution, running or over.
 #[derive(Clone)]
 pub(crate) struct Record {
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) started: Timestamp,
-    pub(crate) state: State,
-    pub(crate) payload: Payload,
+    origin: Origin,
+    started: Timestamp,
+    state: State,
+    payload: Payload,
+}
+
+/// What an execution was started by: texts that all executions of a machine share. An identity of its own would be
+/// three more allocations that lie about until the record is forgotten, and are cold by then.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) machine: Text,
+    version: Option<Text>,
+    alias: Option<Text>,
+}
+
+impl Origin {
+    fn of(identity: &Identity) -> Self {
+        let Identity { state_machine_arn, state_machine_version_arn, state_machine_alias_arn, .. } = identity;
+        Self {
+            machine: state_machine_arn.clone(),
+            version: state_machine_version_arn.clone(),
+            alias: state_machine_alias_arn.clone(),
+        }
+    }
 }
 
 /// How far an execution is.
@@ -39,22 +59,23 @@ pub(crate) enum Payload {
     /// The answer that `StartSyncExecution` gave; looked into when someone asks.
     Answer(Bytes),
     /// The parts of an execution that was not answered for in full; no outcome while it runs.
-    Parts { input: Document, outcome: Option<Outcome> },
+    Parts { identity: Arc<Identity>, input: Document, outcome: Option<Outcome> },
 }
 
 impl Record {
     /// An execution that was answered for in full.
-    pub(crate) fn answered(identity: Arc<Identity>, finished: &Finished, answer: Bytes) -> Self {
+    pub(crate) fn answered(identity: &Identity, finished: &Finished, answer: Bytes) -> Self {
         let Finished { outcome, started, stopped } = finished;
         let state = State::Over { stopped: *stopped, status: status(outcome) };
-        Self { identity, started: *started, state, payload: Payload::Answer(answer) }
+        Self { origin: Origin::of(identity), started: *started, state, payload: Payload::Answer(answer) }
     }
 
     /// One that is over.
     pub(crate) fn over(identity: Arc<Identity>, input: Document, finished: Finished) -> Self {
         let Finished { outcome, started, stopped } = finished;
         let state = State::Over { stopped, status: status(&outcome) };
-        Self { identity, started, state, payload: Payload::Parts { input, outcome: Some(outcome) } }
+        let origin = Origin::of(&identity);
+        Self { origin, started, state, payload: Payload::Parts { identity, input, outcome: Some(outcome) } }
     }
 
     /// One that begins.
@@ -65,21 +86,38 @@ impl Record {
         stopper: &Arc<Stopper>,
     ) -> Self {
         let state = State::Running(Arc::clone(stopper));
-        Self { identity, started, state, payload: Payload::Parts { input, outcome: None } }
+        let origin = Origin::of(&identity);
+        Self { origin, started, state, payload: Payload::Parts { identity, input, outcome: None } }
+    }
+
+    fn status(&self) -> &'static str {
+        match self.state {
+            State::Running(_) => RUNNING,
+            State::Over { status, .. } => status,
+        }
+    }
+
+    /// The execution's ARN.
+    fn arn(&self) -> &str {
+        match &self.payload {
+            Payload::Answer(answer) => arn_of(answer),
+            Payload::Parts { identity, .. } => &identity.execution_arn,
+        }
     }
 
     fn summary(&self) -> Summary {
-        let (stopped, status) = match &self.state {
-            State::Running(_) => (None, RUNNING),
-            State::Over { stopped, status } => (Some(*stopped), *status),
+        let stopped = match &self.state {
+            State::Running(_) => None,
+            State::Over { stopped, .. } => Some(*stopped),
         };
-        Summary { identity: Arc::clone(&self.identity), started: self.started, stopped, status }
+        let status = self.status();
+        Summary { arn: Text::from(self.arn()), origin: self.origin.clone(), started: self.started, stopped, status }
     }
 
     fn describe(&self) -> Description {
         let (input, outcome) = match &self.payload {
             Payload::Answer(answer) => answered(answer),
-            Payload::Parts { input, outcome } => (Payloaded::Json(input.clone()), described(outcome.as_ref())),
+            Payload::Parts { input, outcome, .. } => (Payloaded::Json(input.clone()), described(outcome.as_ref())),
         };
         Description { summary: self.summary(), input, output: outcome.0, failure: outcome.1 }
     }
@@ -137,10 +175,19 @@ impl Stopper {
 
 /// An execution as a list shows it.
 pub(crate) struct Summary {
-    pub(crate) identity: Arc<Identity>,
+    pub(crate) arn: Text,
+    pub(crate) origin: Origin,
     pub(crate) started: Timestamp,
     pub(crate) stopped: Option<Timestamp>,
     pub(crate) status: &'static str,
+}
+
+impl Summary {
+    /// The execution's name.
+    pub(crate) fn name(&self) -> &str {
+        // arn:aws:states:REGION:ACCOUNT:express:MACHINE:NAME:UUID
+        self.arn.split(':').nth(7).unwrap_or_default()
+    }
 }
 
 /// An execution with what went in and came out.
@@ -173,6 +220,15 @@ impl Payloaded {
             Self::Json(document) => document.clone(),
         }
     }
+}
+
+/// The ARN in an answer, which stands near its beginning, and holds nothing that JSON escapes.
+fn arn_of(answer: &[u8]) -> &str {
+    const MEMBER: &[u8] = b"\"executionArn\":\"";
+    let found = answer.windows(MEMBER.len()).position(|window| window == MEMBER);
+    let rest = found.map_or(&answer[..0], |at| &answer[at + MEMBER.len()..]);
+    let end = rest.iter().position(|byte| *byte == b'"').unwrap_or_default();
+    std::str::from_utf8(&rest[..end]).unwrap_or_default()
 }
 
 fn answered(answer: &[u8]) -> (Payloaded, (Option<Payloaded>, Failure)) {
@@ -265,7 +321,7 @@ impl Executions {
 
     /// Keeps the record of an execution that has none yet. `payload_bytes` is about the size of its contents.
     pub(crate) fn keep(&self, record: Record, payload_bytes: usize) {
-        let Some(key) = Key::of(&record.identity.execution_arn) else { return };
+        let Some(key) = Key::of(record.arn()) else { return };
         let forgotten = self.shard(key).push(Entry { key, bytes: payload_bytes + RECORD_BYTES, record });
         // Dropped here, where nobody waits for the lock.
         drop(forgotten);
@@ -273,7 +329,7 @@ impl Executions {
 
     /// Keeps a record in place of the one that is there, if it is there still.
     pub(crate) fn replace(&self, record: Record, payload_bytes: usize) {
-        self.forget(&record.identity.execution_arn);
+        self.forget(record.arn());
         self.keep(record, payload_bytes);
     }
 
@@ -312,32 +368,32 @@ impl Executions {
     pub(crate) fn list(
         &self,
         request: &ListRequest,
-        is_wanted: impl Fn(&Identity) -> bool,
+        is_wanted: impl Fn(&Origin) -> bool,
     ) -> Result<(Vec<Summary>, Option<String>), InvalidToken> {
         let before = request.token.as_deref().map(decode_position).transpose()?;
-        let mut found: Vec<(Position, Summary)> = Vec::new();
+        let mut found: Vec<(Position, Record)> = Vec::new();
         for shard in &*self.0 {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for Entry { key, record, .. } in &shard.entries {
                 let position = (record.started, *key);
-                if before.is_none_or(|before| position < before) && is_wanted(&record.identity) {
-                    found.push((position, record.summary()));
+                if before.is_none_or(|before| position < before) && is_wanted(&record.origin) {
+                    found.push((position, record.clone()));
                 }
             }
         }
-        found.retain(|(_, summary)| request.status.is_none_or(|status| summary.status == status));
+        found.retain(|(_, record)| request.status.is_none_or(|status| record.status() == status));
         found.sort_unstable_by_key(|(position, _)| std::cmp::Reverse(*position));
         let more = found.len() > request.items_max;
         found.truncate(request.items_max);
         let token = found.last().filter(|_| more).map(|(position, _)| encode_position(*position));
-        Ok((found.into_iter().map(|(_, summary)| summary).collect(), token))
+        Ok((found.iter().map(|(_, record)| record.summary()).collect(), token))
     }
 
     fn get(&self, arn: &str) -> Option<Record> {
         let key = Key::of(arn)?;
         let shard = self.shard(key);
         // Whoever asks must know the whole ARN.
-        let known = |entry: &&Entry| entry.key == key && entry.record.identity.execution_arn == arn;
+        let known = |entry: &&Entry| entry.key == key && entry.record.arn() == arn;
         Some(shard.entries.iter().find(known)?.record.clone())
     }
 
@@ -360,6 +416,24 @@ impl Shard {
         }
         forgotten
     }
+}
+
+/// Whether an execution is one of the state machine, the version or the alias of that ARN.
+pub(crate) fn is_of(origin: &Origin, arn: &Text) -> bool {
+    origin.machine == *arn || qualified(origin).iter().any(|(_, own)| own.as_ref() == Some(arn))
+}
+
+/// Adds the version that an execution runs and the alias that it was started by, where it was.
+pub(crate) fn push_qualified(body: &mut ObjectBuilder, origin: &Origin) {
+    for (name, arn) in qualified(origin) {
+        if let Some(arn) = arn {
+            body.push(name, arn.clone());
+        }
+    }
+}
+
+fn qualified(origin: &Origin) -> [(&'static str, &Option<Text>); 2] {
+    [("stateMachineVersionArn", &origin.version), ("stateMachineAliasArn", &origin.alias)]
 }
 
 /// Adds the parts of a failure that are there.
@@ -414,10 +488,11 @@ mod tests {
     }
 
     fn record(random: u32, input: &str) -> Record {
-        let identity = Arc::new(Identity { execution_arn: arn(random).into(), ..Identity::default() });
+        let arn = arn(random);
         let started = Timestamp::from_micros(random.into());
         let finished = Finished { outcome: Outcome::Succeeded(Document::NULL), started, stopped: started };
-        Record::answered(identity, &finished, format!(r#"{{"input":"{input}","output":"null"}}"#).into())
+        let answer = format!(r#"{{"executionArn":"{arn}","input":"{input}","output":"null"}}"#);
+        Record::answered(&Identity::default(), &finished, answer.into())
     }
 
     fn keep(executions: &Executions, random: u32, bytes: usize) {

@@ -7,7 +7,9 @@ use crate::body::BodyError;
 use crate::executions::push_failure;
 use crate::reply::{self, Reply};
 use fleetstep_asl::{Diagnostic, definition_error_message};
-use fleetstep_catalog::{ArnError, FunctionError, InvalidToken, NameError, StateMachineError, StoreError};
+use fleetstep_catalog::{
+    ArnError, FunctionError, InvalidToken, NameError, PublishError, StateMachineError, StoreError,
+};
 use fleetstep_document::{Document, ObjectBuilder};
 use fleetstep_engine::{Failure, Outcome, Saturated};
 use hyper::StatusCode;
@@ -33,6 +35,7 @@ macro_rules! faults {
 faults! {
     ActivityDoesNotExist 400 404;
     ActivityLimitExceeded 400 400;
+    ConflictException 400 409;
     ExecutionDoesNotExist 400 404;
     InvalidArn 400 400;
     InvalidDefinition 400 422;
@@ -43,6 +46,8 @@ faults! {
     InvalidToken 400 400;
     MissingRequiredParameter 400 400;
     ResourceNotFound 400 404;
+    /// The one with a status of its own, says the API reference.
+    ServiceQuotaExceededException 402 409;
     StateMachineAlreadyExists 400 409;
     StateMachineDeleting 400 409;
     StateMachineDoesNotExist 400 404;
@@ -240,9 +245,35 @@ impl From<StateMachineError> for Fault {
             StateMachineError::DoesNotExist { .. } => Kind::StateMachineDoesNotExist,
             StateMachineError::LimitExceeded { .. } => Kind::StateMachineLimitExceeded,
             StateMachineError::NothingToUpdate => Kind::MissingRequiredParameter,
+            StateMachineError::Publish(error) => return error.into(),
+            StateMachineError::InvalidToken(error) => return error.into(),
             StateMachineError::Store(error) => return error.into(),
         };
         Self::new(kind, message)
+    }
+}
+
+impl From<PublishError> for Fault {
+    fn from(error: PublishError) -> Self {
+        let message = error.to_string();
+        let fault = |kind| Self::new(kind, message);
+        match error {
+            PublishError::OtherRevision { .. } | PublishError::VersionInUse { .. } | PublishError::OtherAlias => {
+                fault(Kind::ConflictException)
+            }
+            PublishError::TooManyVersions { .. } | PublishError::TooManyAliases { .. } => {
+                fault(Kind::ServiceQuotaExceededException)
+            }
+            PublishError::InvalidRouting(_) => {
+                fault(Kind::ValidationException).with("reason", "INVALID_ROUTING_CONFIGURATION")
+            }
+            PublishError::NothingToUpdate => {
+                fault(Kind::ValidationException).with("reason", "MISSING_REQUIRED_PARAMETER")
+            }
+            PublishError::NotFound => fault(Kind::ResourceNotFound),
+            PublishError::NotTagged { arn } => fault(Kind::ResourceNotFound).with("resourceName", arn),
+            PublishError::TooManyTags { arn, .. } => fault(Kind::TooManyTags).with("resourceName", arn),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::Service;
 use crate::executions::{Record, Stopper, output_bytes};
 use crate::fault::{Fault, Kind};
 use crate::history::Asked;
-use fleetstep_catalog::{Runnable, StateMachine, StateMachineStatus};
+use fleetstep_catalog::{Runnable, StateMachineStatus, Target};
 use fleetstep_document::Document;
 use fleetstep_engine::{Finished, Identity, Start, Timestamp, clock};
 use std::sync::Arc;
@@ -21,21 +21,22 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// Makes an execution of `machine`: `name` if given, else a UUID is its name.
+    /// Makes an execution of `target`: `name` if given, else a UUID is its name.
     pub(crate) fn new(
         service: &Service,
-        machine: &StateMachine,
+        target: &Target,
         name: Option<&str>,
         input: Document,
         input_bytes: usize,
     ) -> Result<Self, Fault> {
+        let machine = &target.machine;
         if machine.status == StateMachineStatus::Deleting {
             let message = format!("State Machine Is Being Deleted: '{}'", machine.arn.as_text());
             return Err(Fault::new(Kind::StateMachineDeleting, message));
         }
         let runnable = machine.runnable.as_ref().map_err(|diagnostics| Fault::invalid_definition(diagnostics))?;
         let asked = Asked::of(machine, service.history_level());
-        Ok(Self { identity: machine.identity(name), runnable: runnable.clone(), input, input_bytes, asked })
+        Ok(Self { identity: target.identity(name), runnable: runnable.clone(), input, input_bytes, asked })
     }
 
     fn start(&self, service: &Service) -> Start {

@@ -12,7 +12,7 @@
 //! | `POST /v1/functions/NAME/invoke`; `GET /v1/functions/NAME/logs` | calls a function once; shows its newest log lines |
 //! | `PUT /v1/workflows/NAME?role_arn=` | creates or replaces a workflow from ASL (`application/json`, `application/yaml`); 422 with every diagnostic at once |
 //! | `GET`, `DELETE /v1/workflows/NAME`; `GET /v1/workflows?max_items=&token=` | describes, deletes, lists |
-//! | `POST /v1/workflows/NAME/run?name=` | runs it: 200 with the output; FAILED is 422, TIMED_OUT 504, ABORTED 503, each with `status`, `error`, `cause`, `executionArn`; 429 when there is no room. With `Prefer: respond-async` 202 and the place to look |
+//! | `POST /v1/workflows/NAME/run?name=` | runs it, or with `NAME:VERSION` or `NAME:ALIAS` that: 200 with the output; FAILED is 422, TIMED_OUT 504, ABORTED 503, each with `status`, `error`, `cause`, `executionArn`; 429 when there is no room. With `Prefer: respond-async` 202 and the place to look |
 //! | `GET /v1/executions?workflow=&status=&max_items=&token=` | the latest executions, the newest first |
 //! | `GET /v1/executions/ARN` | what is remembered of an execution, running or over |
 //! | `GET /v1/executions/ARN/history?include_data=&reverse=&max_items=&token=` | its history, as far as it is kept |

@@ -83,8 +83,8 @@ pub(crate) const ARN_CHARACTERS_MAX: usize = 256;
 pub(crate) const DEFINITION_CHARACTERS_MAX: usize = 1_048_576;
 /// The largest page of a listing.
 pub(crate) const PAGE_ITEMS_MAX: i64 = 1_000;
-/// Tags of one state machine.
-pub(crate) const TAGS_MAX: usize = 50;
+/// The longest description of a version or an alias, in characters.
+pub(crate) const DESCRIPTION_CHARACTERS_MAX: usize = 256;
 /// The reason that comes with an order to stop: an error of 256 characters, a cause of 32,768, both escaped.
 pub(crate) const STOP_BODY_BYTES_MAX: usize = 256 << 10;
 

@@ -7,7 +7,7 @@ use crate::history::{Histories, Logs};
 use crate::reply::{self, Reply};
 use crate::{Limits, aws, web};
 use bytes::Bytes;
-use fleetstep_catalog::{Catalog, StateMachine, StateMachineArn};
+use fleetstep_catalog::{Catalog, StateMachine, StateMachineArn, Target, Version};
 use fleetstep_document::ObjectBuilder;
 use fleetstep_engine::{Engine, HistoryLevel};
 use http_body_util::Full;
@@ -122,21 +122,29 @@ impl Service {
         Ok(reply::json(&body.build(), status))
     }
 
-    /// The state machine of that ARN, which is all that a start needs of the catalog.
+    /// What a start by that ARN runs, which is all that a start needs of the catalog: a state machine, a version or an
+    /// alias.
+    pub(crate) fn target(&self, arn: &str) -> Result<Target, Fault> {
+        Ok(self.catalog().target(arn)?)
+    }
+
+    /// The state machine of that ARN, or the revision of it that a version or an alias runs.
     pub(crate) fn state_machine(&self, arn: &str) -> Result<Arc<StateMachine>, Fault> {
-        // The usual case first, which parses nothing: an ARN ends in the machine's name.
-        let name = arn.rsplit_once(':').map_or("", |(_, name)| name);
-        if let Some(machine) = self.catalog().state_machine(name)
-            && machine.arn.as_text() == arn
-        {
-            return Ok(machine);
-        }
+        Ok(self.target(arn)?.machine)
+    }
+
+    /// What is described under that ARN: a state machine, a version, or the version that an alias sends most starts to.
+    pub(crate) fn described(&self, arn: &str) -> Result<(Arc<StateMachine>, Option<Arc<Version>>), Fault> {
         let parsed = StateMachineArn::parse(arn)?;
-        if parsed.qualifier().is_some() {
-            // Versions and aliases are not built yet: there is none.
-            return Err(Fault::state_machine_does_not_exist(arn));
-        }
-        Ok(self.catalog().describe_state_machine(&parsed)?)
+        let version = match (parsed.qualifier(), parsed.version()) {
+            (None, _) => return Ok((self.catalog().describe_state_machine(&parsed)?, None)),
+            (Some(_), Some(_)) => self.catalog().version(&parsed)?,
+            (Some(_), None) => {
+                let alias = self.catalog().alias(&parsed);
+                Arc::clone(alias.map_err(|_| Fault::state_machine_does_not_exist(arn))?.main_version())
+            }
+        };
+        Ok((Arc::clone(&version.machine), Some(version)))
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {

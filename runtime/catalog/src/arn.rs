@@ -3,6 +3,7 @@
 //! Rules of names: `CreateStateMachine` and `StartExecution` in the Step Functions API reference, and `Invoke`
 //! (`FunctionName`) in Lambda's.
 
+use crate::published::version_number;
 use fleetstep_document::Text;
 
 /// The longest name of a state machine or an execution.
@@ -80,12 +81,6 @@ pub enum ArnError {
         text: String,
         /// How it should look.
         form: &'static str,
-    },
-    /// It names a version or an alias, where only the state machine itself can be meant.
-    #[error("versions and aliases are not supported here, use the ARN without ':{qualifier}'")]
-    Qualified {
-        /// The version or alias.
-        qualifier: String,
     },
 }
 
@@ -166,6 +161,26 @@ impl StateMachineArn {
     #[must_use]
     pub fn qualifier(&self) -> Option<&Text> {
         self.qualifier.as_ref()
+    }
+
+    /// The number of the version that it names.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        self.qualifier.as_deref().and_then(version_number)
+    }
+
+    /// The ARN of the machine alone.
+    #[must_use]
+    pub fn unqualified(&self) -> Self {
+        let length = self.qualifier.as_ref().map_or(0, |qualifier| qualifier.len() + 1);
+        let text = Text::from(&self.text[..self.text.len() - length]);
+        Self { text, name: self.name.clone(), qualifier: None }
+    }
+
+    /// The ARN of a version or an alias of this machine.
+    pub(crate) fn qualified_by(&self, qualifier: &str) -> Self {
+        let text = format!("{}:{qualifier}", self.unqualified().text);
+        Self { text: Text::from(text), name: self.name.clone(), qualifier: Some(Text::from(qualifier)) }
     }
 }
 

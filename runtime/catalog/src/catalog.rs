@@ -1,13 +1,19 @@
 //! The catalog itself: what is deployed, in memory, with every change written through to the store.
 
+mod aliases;
 mod call;
 mod functions;
 mod open;
 mod state_machines;
+mod tags;
+mod versions;
 
-use crate::arn::Place;
+pub use aliases::{AliasRequest, RouteRequest};
+
+use crate::arn::{Place, StateMachineArn};
 use crate::function::Functions;
-use crate::{OpenError, StateMachine, Store, StoreError};
+use crate::published::Published;
+use crate::{Change, OpenError, StateMachineError, Store, StoreError};
 use dashmap::DashMap;
 use fleetstep_document::Text;
 use fleetstep_wasm::Sandbox;
@@ -38,7 +44,7 @@ struct Inner {
     config: CatalogConfig,
     sandbox: Arc<Sandbox>,
     store: Arc<dyn Store>,
-    machines: DashMap<Text, Arc<StateMachine>>,
+    machines: DashMap<Text, Arc<Published>>,
     functions: Arc<Functions>,
     problems: Vec<String>,
     /// Held by whoever changes the catalog.
@@ -82,5 +88,25 @@ impl Catalog {
             change(Arc::clone(&inner)).await
         });
         work.await.map_err(StoreError::interrupted("a change of the catalog"))?
+    }
+}
+
+/// What every change of state machines, versions, aliases and tags is made of. The caller is the only one who changes
+/// anything.
+impl Inner {
+    /// What is published under the machine's own ARN.
+    fn published(&self, arn: &StateMachineArn) -> Result<Arc<Published>, StateMachineError> {
+        let found = self.machines.get(arn.name()).map(|found| Arc::clone(found.value()));
+        found
+            .filter(|found| found.machine.arn.as_text() == arn.as_text())
+            .ok_or_else(|| StateMachineError::DoesNotExist { arn: arn.as_text().to_string() })
+    }
+
+    /// Keeps what a change made: on disk, then in memory.
+    async fn keep(&self, published: Published, changes: Vec<Change>) -> Result<Arc<Published>, StoreError> {
+        self.store.write(changes).await?;
+        let published = Arc::new(published);
+        self.machines.insert(published.machine.name.clone(), Arc::clone(&published));
+        Ok(published)
     }
 }

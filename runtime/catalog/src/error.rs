@@ -1,6 +1,7 @@
 //! What the catalog's operations fail with.
 
-use crate::{ArnError, NameError, StoreError};
+use crate::published::{ALIASES_MAX, TAGS_MAX, VERSIONS_MAX};
+use crate::{ArnError, InvalidToken, NameError, StoreError};
 use fleetstep_asl::Diagnostic;
 
 /// Why an operation on state machines failed. Texts are the service's own.
@@ -38,9 +39,78 @@ pub enum StateMachineError {
         "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
     )]
     NothingToUpdate,
+    /// A version, an alias or a tag stands against it.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// `InvalidToken`
+    #[error(transparent)]
+    InvalidToken(#[from] InvalidToken),
     /// The store failed: not the caller's fault.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why an operation on versions, aliases or tags failed. Texts are the service's own where they are known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// `ConflictException`: the current revision is another than the one that was to be published.
+    #[error(
+        "Failed to publish the State Machine version for revision {wanted}. The current State Machine revision is {current}."
+    )]
+    OtherRevision {
+        /// The one that was asked for.
+        wanted: String,
+        /// The one that is there.
+        current: String,
+    },
+    /// `ConflictException`: a version cannot go while aliases lead to it.
+    #[error(
+        "Version to be deleted must not be referenced by an alias. Current list of aliases referencing this version: [{aliases}]"
+    )]
+    VersionInUse {
+        /// Their names, with commas.
+        aliases: String,
+    },
+    /// `ConflictException`: an alias of that name leads elsewhere, or is described otherwise.
+    #[error(
+        "Failed to create alias because an alias with the same name and a different routing configuration already exists."
+    )]
+    OtherAlias,
+    /// `ServiceQuotaExceededException`
+    #[error("The state machine {arn} has {VERSIONS_MAX} versions, which is the most: delete one that is not used")]
+    TooManyVersions {
+        /// The machine.
+        arn: String,
+    },
+    /// `ServiceQuotaExceededException`
+    #[error("The state machine {arn} has {ALIASES_MAX} aliases, which is the most: delete one that is not used")]
+    TooManyAliases {
+        /// The machine.
+        arn: String,
+    },
+    /// `ValidationException`: a routing configuration that cannot be.
+    #[error("{0}")]
+    InvalidRouting(String),
+    /// `ValidationException`: an update of an alias that changes nothing.
+    #[error("Either the description or the routing configuration must be specified")]
+    NothingToUpdate,
+    /// `ResourceNotFound`: no such alias, or no such version for an alias to lead to.
+    #[error("Request references a resource that does not exist.")]
+    NotFound,
+    /// `ResourceNotFound`: nothing of that ARN has tags.
+    #[error("Resource not found: '{arn}'")]
+    NotTagged {
+        /// The ARN that was asked for.
+        arn: String,
+    },
+    /// `TooManyTags`
+    #[error("You can only have {TAGS_MAX} tags on a resource, but there would be {tags}")]
+    TooManyTags {
+        /// ARN of the resource.
+        arn: String,
+        /// How many there would be.
+        tags: usize,
+    },
 }
 
 /// Why an operation on functions failed.

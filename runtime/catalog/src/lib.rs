@@ -1,4 +1,4 @@
-//! What is deployed: state machines and functions. It survives a restart.
+//! What is deployed: state machines, their versions and aliases, and functions. It survives a restart.
 //!
 //! A [`Catalog`] answers from memory and writes through to a [`Store`]: records in an embedded database,
 //! modules as files named by their content. A start looks its [`StateMachine`] up and gets everything that
@@ -15,22 +15,26 @@ mod function;
 mod host;
 mod invoke;
 mod page;
+mod published;
 mod record;
 mod state_machine;
 mod store;
 mod uuid;
 
 pub use arn::{ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
-pub use catalog::{Catalog, CatalogConfig, FUNCTIONS_MAX, STATE_MACHINES_MAX};
-pub use error::{FunctionError, OpenError, StateMachineError};
+pub use catalog::{AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, RouteRequest, STATE_MACHINES_MAX};
+pub use error::{FunctionError, OpenError, PublishError, StateMachineError};
 pub use fleetstep_asl::{Diagnostic, Resource};
 pub use function::{
     CONCURRENCY, DESCRIPTION_CHARS_MAX, ENVIRONMENT_BYTES_MAX, FunctionDescription, FunctionPut, FunctionSettings,
     MEMORY_MIB, TIMEOUT_SECONDS,
 };
 pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token};
+pub use published::{
+    ALIASES_MAX, Alias, INITIAL_REVISION, ROUTES_MAX, Route, TAGS_MAX, Target, VERSIONS_MAX, Version, WEIGHTS_SUM,
+};
 pub use state_machine::{
-    CreateStateMachine, Created, DefinitionFormat, Runnable, StateMachine, StateMachineStatus, UpdateStateMachine,
-    WorkflowType,
+    CreateStateMachine, Created, DefinitionFormat, Publication, Runnable, StateMachine, StateMachineStatus,
+    UpdateStateMachine, WorkflowType,
 };
 pub use store::{Change, MemoryStore, RecordKind, RedbStore, Store, StoreError, StoreFuture, Stored};

@@ -1,9 +1,11 @@
-//! What the store keeps of state machines and functions: JSON, so that a person can read what a tool dumps.
+//! What the store keeps of state machines, versions, aliases and functions: JSON, so that a person can read what a
+//! tool dumps.
 //!
 //! A field that a later version adds gets a default here; a field whose meaning changes raises the store's schema.
 
+use crate::published::Published;
 use crate::store::{Change, RecordKind, Stored};
-use crate::{DefinitionFormat, FunctionDescription, FunctionSettings, StateMachine, WorkflowType};
+use crate::{Alias, DefinitionFormat, FunctionDescription, FunctionSettings, Version, WorkflowType};
 use fleetstep_document::{Document, Text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,12 +26,17 @@ pub(crate) struct StateMachineRecord {
     pub(crate) logging: String,
     /// JSON text.
     pub(crate) tracing: String,
+    /// Nobody could ever give one over the wire: read, so that an old record can be, and not written.
+    #[serde(default, skip_serializing)]
     pub(crate) description: Option<String>,
     #[serde(default)]
     pub(crate) tags: BTreeMap<String, String>,
+    /// How many versions were published under the name, those that are deleted among them.
+    #[serde(default)]
+    pub(crate) versions_published: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FormatRecord {
     Json,
@@ -55,8 +62,9 @@ impl From<FormatRecord> for DefinitionFormat {
 }
 
 impl StateMachineRecord {
-    /// The change that keeps a machine as it is.
-    pub(crate) fn put(machine: &StateMachine) -> Change {
+    /// The change that keeps a machine as it is: its current revision and its tags.
+    pub(crate) fn put(published: &Published) -> Change {
+        let machine = &published.machine;
         let record = Self {
             definition: machine.definition.to_string(),
             format: machine.format.into(),
@@ -67,16 +75,113 @@ impl StateMachineRecord {
             revision_id: machine.revision_id.as_ref().map(Text::to_string),
             logging: machine.logging.to_json(),
             tracing: machine.tracing.to_json(),
-            description: machine.description.as_ref().map(Text::to_string),
-            tags: machine.tags.clone(),
+            description: None,
+            tags: published.tags.clone(),
+            versions_published: published.versions_published,
         };
-        put(RecordKind::StateMachine, &machine.name, &record)
+        put(RecordKind::StateMachine, machine.name.to_string(), &record)
     }
+}
 
-    /// A stored document: what [`StateMachineRecord::put`] wrote.
-    pub(crate) fn document(json: &str) -> Result<Document, String> {
-        Document::parse(json.as_bytes()).map_err(|error| error.to_string())
+/// A stored document: what a record was given as JSON text.
+pub(crate) fn document(json: &str) -> Result<Document, String> {
+    Document::parse(json.as_bytes()).map_err(|error| error.to_string())
+}
+
+/// A version, with the revision that it pins, as it is kept under the machine's name and its number.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VersionRecord {
+    pub(crate) description: Option<String>,
+    pub(crate) created_micros: i64,
+    pub(crate) definition: String,
+    pub(crate) format: FormatRecord,
+    pub(crate) role_arn: String,
+    pub(crate) revision_id: Option<String>,
+    /// When the revision was made.
+    pub(crate) updated_micros: i64,
+    /// JSON text.
+    pub(crate) logging: String,
+    /// JSON text.
+    pub(crate) tracing: String,
+}
+
+impl VersionRecord {
+    /// The change that keeps a version.
+    pub(crate) fn put(version: &Version) -> Change {
+        let machine = &version.machine;
+        let record = Self {
+            description: version.description.as_ref().map(Text::to_string),
+            created_micros: version.created.as_micros(),
+            definition: machine.definition.to_string(),
+            format: machine.format.into(),
+            role_arn: machine.role_arn.to_string(),
+            revision_id: machine.revision_id.as_ref().map(Text::to_string),
+            updated_micros: machine.updated.as_micros(),
+            logging: machine.logging.to_json(),
+            tracing: machine.tracing.to_json(),
+        };
+        put(RecordKind::Version, version_key(version), &record)
     }
+}
+
+/// An alias, as it is kept under the machine's name and its own.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AliasRecord {
+    pub(crate) description: Option<String>,
+    pub(crate) routes: Vec<RouteRecord>,
+    pub(crate) created_micros: i64,
+    pub(crate) updated_micros: i64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteRecord {
+    pub(crate) version: u32,
+    pub(crate) weight: u32,
+}
+
+impl AliasRecord {
+    /// The change that keeps an alias.
+    pub(crate) fn put(alias: &Alias) -> Change {
+        let route = |route: &crate::Route| RouteRecord { version: route.version.number, weight: route.weight };
+        let record = Self {
+            description: alias.description.as_ref().map(Text::to_string),
+            routes: alias.routes.iter().map(route).collect(),
+            created_micros: alias.created.as_micros(),
+            updated_micros: alias.updated.as_micros(),
+        };
+        put(RecordKind::Alias, alias_key(alias), &record)
+    }
+}
+
+/// The change that forgets a version.
+pub(crate) fn delete_version(version: &Version) -> Change {
+    Change::Delete { kind: RecordKind::Version, name: version_key(version) }
+}
+
+/// The change that forgets an alias.
+pub(crate) fn delete_alias(alias: &Alias) -> Change {
+    Change::Delete { kind: RecordKind::Alias, name: alias_key(alias) }
+}
+
+/// The changes that forget a machine, its versions and its aliases.
+pub(crate) fn delete_all(published: &Published) -> Vec<Change> {
+    let machine = Change::Delete { kind: RecordKind::StateMachine, name: published.machine.name.to_string() };
+    let versions = published.versions.values().map(|version| delete_version(version));
+    let aliases = published.aliases.values().map(|alias| delete_alias(alias));
+    std::iter::once(machine).chain(versions).chain(aliases).collect()
+}
+
+// No name of a machine has a colon in it.
+
+fn version_key(version: &Version) -> String {
+    format!("{}:{}", version.arn.name(), version.number)
+}
+
+fn alias_key(alias: &Alias) -> String {
+    format!("{}:{}", alias.arn.name(), alias.name)
 }
 
 /// A function, as it is kept under its name.
@@ -100,7 +205,7 @@ impl FunctionRecord {
             created_micros: function.created.as_micros(),
             updated_micros: function.updated.as_micros(),
         };
-        put(RecordKind::Function, &function.name, &record)
+        put(RecordKind::Function, function.name.to_string(), &record)
     }
 }
 
@@ -109,8 +214,8 @@ pub(crate) fn read<'a, R: Deserialize<'a>>(stored: &'a Stored) -> Result<R, Stri
     serde_json::from_slice(&stored.bytes).map_err(|error| error.to_string())
 }
 
-fn put(kind: RecordKind, name: &str, record: &impl Serialize) -> Change {
+fn put(kind: RecordKind, name: String, record: &impl Serialize) -> Change {
     // Every key is a string and every value has a JSON form, so that writing cannot fail.
     let bytes = serde_json::to_vec(record).expect("a record has a JSON form");
-    Change::Put(Stored { kind, name: name.to_owned(), bytes })
+    Change::Put(Stored { kind, name, bytes })
 }

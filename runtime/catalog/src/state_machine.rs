@@ -3,7 +3,7 @@
 use crate::function::Functions;
 use crate::host::MachineHost;
 use crate::uuid::uuid;
-use crate::{StateMachineArn, StoreError};
+use crate::{StateMachineArn, StoreError, Version};
 use arcstr::literal;
 use fleetstep_asl::{Compilation, Diagnostic, Options, Resource};
 use fleetstep_document::{Document, ObjectBuilder, Text};
@@ -65,10 +65,17 @@ pub struct CreateStateMachine {
     pub logging: Option<Document>,
     /// `tracingConfiguration`; `None` is not enabled.
     pub tracing: Option<Document>,
-    /// For people.
-    pub description: Option<String>,
     /// Tags, kept and returned.
     pub tags: BTreeMap<String, String>,
+    /// Makes it version 1 as well.
+    pub publish: Option<Publication>,
+}
+
+/// That a revision becomes a version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Publication {
+    /// For people.
+    pub description: Option<String>,
 }
 
 /// What `UpdateStateMachine` changes: the parts that are there.
@@ -82,6 +89,8 @@ pub struct UpdateStateMachine {
     pub logging: Option<Document>,
     /// `tracingConfiguration`
     pub tracing: Option<Document>,
+    /// Makes a version of what there is then.
+    pub publish: Option<Publication>,
 }
 
 impl UpdateStateMachine {
@@ -95,6 +104,8 @@ impl UpdateStateMachine {
 pub struct Created {
     /// The machine that is there now.
     pub machine: Arc<StateMachine>,
+    /// Its version, where one was asked for.
+    pub version: Option<Arc<Version>>,
     /// What the compiler warned of; empty where nothing was compiled.
     pub warnings: Vec<Diagnostic>,
     /// Whether a machine of that name was there already: after a creation, the very same.
@@ -184,10 +195,6 @@ pub struct StateMachine {
     pub logging: Document,
     /// `tracingConfiguration`: kept and returned.
     pub tracing: Document,
-    /// For people.
-    pub description: Option<Text>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
     /// Program and host; the diagnostics, when a stored definition no longer compiles.
     pub runnable: Result<Runnable, Vec<Diagnostic>>,
     /// What the ARNs of its executions begin with, up to the name.
@@ -195,9 +202,13 @@ pub struct StateMachine {
 }
 
 impl StateMachine {
-    /// Who a new execution of this machine is: `name` if given, else a UUID is its name.
+    /// Who a new execution of the machine itself is: `name` if given, else a UUID is its name.
     #[must_use]
     pub fn identity(&self, name: Option<&str>) -> Arc<Identity> {
+        Arc::new(self.new_identity(name))
+    }
+
+    pub(crate) fn new_identity(&self, name: Option<&str>) -> Identity {
         let execution_name = name.map_or_else(uuid, Text::from);
         let id = uuid();
         let mut arn = String::with_capacity(self.execution_arn_prefix.len() + execution_name.len() + 1 + id.len());
@@ -205,17 +216,29 @@ impl StateMachine {
         arn.push_str(&execution_name);
         arn.push(':');
         arn.push_str(&id);
-        Arc::new(Identity {
+        Identity {
             execution_arn: Text::from(arn),
             execution_name,
             role_arn: self.role_arn.clone(),
             state_machine_arn: self.arn.as_text().clone(),
             state_machine_name: self.name.clone(),
-        })
+            ..Identity::default()
+        }
     }
 
-    /// Whether a creation asks for what is there. Role, tags and description do not count: the service ignores
-    /// them too (`CreateStateMachine` in the API reference).
+    /// Whether this is no other revision than `other`: the service gives an update that changes nothing no new one.
+    /// A definition that does not run any more is another once it does.
+    pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.definition == other.definition
+            && self.format == other.format
+            && self.role_arn == other.role_arn
+            && self.logging == other.logging
+            && self.tracing == other.tracing
+            && self.runnable.is_ok() == other.runnable.is_ok()
+    }
+
+    /// Whether a creation asks for what is there. Role and tags do not count: the service ignores them too
+    /// (`CreateStateMachine` in the API reference).
     pub(crate) fn is_what_is_asked_for(&self, request: &CreateStateMachine) -> bool {
         self.definition == request.definition
             && self.format == request.format

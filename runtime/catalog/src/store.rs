@@ -16,18 +16,22 @@ use std::pin::Pin;
 /// The future of a store's answer.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// The two kinds of record.
+/// The kinds of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RecordKind {
     /// A state machine, by name.
     StateMachine,
     /// A function, by name.
     Function,
+    /// A version of a state machine, by the machine's name, a colon and the number.
+    Version,
+    /// An alias of a state machine, by the machine's name, a colon and the alias's own.
+    Alias,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::StateMachine, Self::Function];
+    pub const ALL: [Self; 4] = [Self::StateMachine, Self::Function, Self::Version, Self::Alias];
 
     /// For people.
     #[must_use]
@@ -35,6 +39,8 @@ impl RecordKind {
         match self {
             Self::StateMachine => "state machine",
             Self::Function => "function",
+            Self::Version => "state machine version",
+            Self::Alias => "state machine alias",
         }
     }
 }

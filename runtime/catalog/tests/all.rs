@@ -7,4 +7,5 @@ mod all {
     mod state_machines;
     mod stores;
     mod support;
+    mod versions;
 }

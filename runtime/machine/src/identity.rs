@@ -15,4 +15,8 @@ pub struct Identity {
     pub state_machine_arn: Text,
     /// Name of the state machine (`$$.StateMachine.Name`).
     pub state_machine_name: Text,
+    /// ARN of the version that it runs, where it was started by a version or by an alias.
+    pub state_machine_version_arn: Option<Text>,
+    /// ARN of the alias that it was started by.
+    pub state_machine_alias_arn: Option<Text>,
 }

@@ -150,7 +150,7 @@ async fn create_or_update(
         workflow_type: WorkflowType::Express,
         logging: None,
         tracing: None,
-        description: None,
+        publish: None,
         tags: BTreeMap::new(),
     };
     match catalog.create_state_machine(create).await {
@@ -158,7 +158,7 @@ async fn create_or_update(
         Err(StateMachineError::AlreadyExists { .. }) => {
             let arn = StateMachineArn::new(catalog.place(), name)?;
             let definition = Some((definition.to_owned(), format));
-            let update = UpdateStateMachine { definition, role_arn: None, logging: None, tracing: None };
+            let update = UpdateStateMachine { definition, ..UpdateStateMachine::default() };
             Ok(catalog.update_state_machine(&arn, update).await?.warnings)
         }
         Err(other) => Err(other),

@@ -1,11 +1,14 @@
-//! What belongs to a state machine beside its definition: logging, tracing, encryption, tags, versions. Each is
-//! checked and kept, or refused; none is ignored.
+//! What belongs to a state machine beside its definition: logging, tracing, encryption, whether it is published. Each
+//! is checked and kept, or refused; none is ignored.
 
 use super::members::{Checker, Members, TextRule};
 use crate::fault::{Fault, Kind};
-use crate::limits::{ARN_CHARACTERS_MAX, TAGS_MAX};
+use crate::limits::{ARN_CHARACTERS_MAX, DESCRIPTION_CHARACTERS_MAX};
+use fleetstep_catalog::Publication;
 use fleetstep_document::{Document, ObjectBuilder};
-use std::collections::BTreeMap;
+
+/// What a version or an alias is described by.
+pub(super) const DESCRIPTION: TextRule = TextRule::to(DESCRIPTION_CHARACTERS_MAX).or_empty().sensitive();
 
 /// `loggingConfiguration` as it is kept and described, checked for what the service checks.
 pub(super) fn logging(checker: &mut Checker, request: &Members<'_>) -> Option<Result<Document, Fault>> {
@@ -56,32 +59,15 @@ pub(super) fn encryption(checker: &mut Checker, request: &Members<'_>) -> Result
 }
 
 /// `publish` and `versionDescription`.
-pub(super) fn versions(checker: &mut Checker, request: &Members<'_>) -> Result<(), Fault> {
+pub(super) fn publication(checker: &mut Checker, request: &Members<'_>) -> Result<Option<Publication>, Fault> {
     let publish = request.boolean(checker, "publish").unwrap_or(false);
-    let description = request.text(checker, "versionDescription", TextRule::to(256).or_empty().sensitive());
+    let description = request.text(checker, "versionDescription", DESCRIPTION).map(ToString::to_string);
     match (publish, description) {
-        (true, _) => Err(super::refusals::not_built("publish", "Versions")),
+        (true, description) => Ok(Some(Publication { description })),
         (false, Some(_)) => {
             let message = "Version description can only be set when publish is true";
             Err(Fault::new(Kind::ValidationException, message))
         }
-        (false, None) => Ok(()),
+        (false, None) => Ok(None),
     }
-}
-
-/// `tags`
-pub(super) fn tags(checker: &mut Checker, request: &Members<'_>) -> Result<BTreeMap<String, String>, Fault> {
-    let mut tags = BTreeMap::new();
-    for tag in request.structures(checker, "tags").unwrap_or_default() {
-        let key = tag.text(checker, "key", TextRule::to(128).required());
-        let value = tag.text(checker, "value", TextRule::to(256).or_empty());
-        if let Some(key) = key {
-            tags.insert(key.to_string(), value.map(ToString::to_string).unwrap_or_default());
-        }
-    }
-    if tags.len() > TAGS_MAX {
-        let message = format!("You can only have {TAGS_MAX} tags on a resource, but {} were given", tags.len());
-        return Err(Fault::new(Kind::TooManyTags, message));
-    }
-    Ok(tags)
 }

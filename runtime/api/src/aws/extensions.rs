@@ -6,7 +6,7 @@ use super::members::{Checker, Members, TextRule};
 use super::operations::Operation;
 use super::refusals::EXECUTION_STATUSES;
 use crate::Service;
-use crate::executions::{ListRequest, Summary, push_failure};
+use crate::executions::{ListRequest, Summary, is_of, push_failure, push_qualified};
 use crate::fault::{Fault, Kind};
 use crate::history::{HistoryRequest, number_of_token, token_of_number};
 use crate::limits::{PAGE_ITEMS_MAX, page_items};
@@ -60,14 +60,15 @@ fn describe(service: &Service, request: &Document) -> Result<Document, Fault> {
 }
 
 fn summarized(summary: &Summary) -> ObjectBuilder {
-    let Summary { identity, started, stopped, status } = summary;
+    let Summary { arn, origin, started, stopped, status } = summary;
     let mut body = ObjectBuilder::with_capacity(16)
-        .with("executionArn", identity.execution_arn.clone())
-        .with("stateMachineArn", identity.state_machine_arn.clone())
-        .with("name", identity.execution_name.clone())
-        .with("status", *status)
-        .with("startDate", epoch_seconds(*started))
-        .with("redriveCount", 0_u32);
+        .with("executionArn", arn.clone())
+        .with("stateMachineArn", origin.machine.clone());
+    push_qualified(&mut body, origin);
+    body.push("name", summary.name());
+    body.push("status", *status);
+    body.push("startDate", epoch_seconds(*started));
+    body.push("redriveCount", 0_u32);
     if let Some(stopped) = stopped {
         body.push("stopDate", epoch_seconds(*stopped));
     }
@@ -82,10 +83,11 @@ fn list(service: &Service, request: &Document) -> Result<Document, Fault> {
     let redriven = members.choice(&mut checker, "redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"]);
     let page = page_request(&members, &mut checker);
     checker.finish()?;
-    let machine = service.state_machine(arn.expect("it is required"))?;
+    let arn = arn.expect("it is required");
+    service.state_machine(arn)?;
     let request = ListRequest { items_max: page_items(page.items_max), token: page.token, status };
-    let is_wanted = |of: &str| redriven != Some("REDRIVEN") && of == machine.arn.as_text().as_str();
-    let (page, token) = service.executions().list(&request, |identity| is_wanted(&identity.state_machine_arn))?;
+    let is_wanted = |origin: &_| redriven != Some("REDRIVEN") && is_of(origin, arn);
+    let (page, token) = service.executions().list(&request, is_wanted)?;
     let items: Vec<_> = page.iter().map(|summary| summarized(summary).build()).collect();
     let mut body = ObjectBuilder::with_capacity(2).with("executions", items);
     if let Some(token) = token {

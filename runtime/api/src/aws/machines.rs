@@ -1,7 +1,7 @@
 //! State machines: create, update, describe, delete, list, validate.
 
-use super::configuration;
 use super::members::{Checker, Members, TextRule};
+use super::{configuration, tags};
 use crate::Service;
 use crate::fault::{Fault, Kind};
 use crate::limits::{ARN_CHARACTERS_MAX, DEFINITION_CHARACTERS_MAX, NAME_CHARACTERS_MAX, PAGE_ITEMS_MAX};
@@ -9,7 +9,7 @@ use crate::reply::epoch_seconds;
 use fleetstep_asl::{Diagnostic, Format, Severity, WorkflowType, compile};
 use fleetstep_catalog::{
     CreateStateMachine, DefinitionFormat, PageRequest, StateMachine, StateMachineArn, StateMachineStatus,
-    UpdateStateMachine, WorkflowType as DeployedType,
+    UpdateStateMachine, Version, WorkflowType as DeployedType,
 };
 use fleetstep_document::{Document, ObjectBuilder, Text};
 
@@ -32,11 +32,11 @@ pub(super) async fn create(service: &Service, request: &Document) -> Result<Docu
     let kind = members.choice(&mut checker, "type", TYPES);
     let logging = configuration::logging(&mut checker, &members);
     let tracing = configuration::tracing(&mut checker, &members);
-    let tags = configuration::tags(&mut checker, &members);
+    let tags = tags::at_creation(&mut checker, &members);
     let encryption = configuration::encryption(&mut checker, &members);
-    let versions = configuration::versions(&mut checker, &members);
+    let publish = configuration::publication(&mut checker, &members);
     checker.finish()?;
-    versions?;
+    let publish = publish?;
     encryption?;
     let logging = logging.transpose()?;
     let definition = definition.expect("it is required");
@@ -53,15 +53,23 @@ pub(super) async fn create(service: &Service, request: &Document) -> Result<Docu
             workflow_type: DeployedType::Express,
             logging,
             tracing,
-            description: None,
             tags: tags?,
+            publish,
         })
         .await?;
     let machine = &created.machine;
-    Ok(ObjectBuilder::with_capacity(2)
+    let mut body = ObjectBuilder::with_capacity(3)
         .with("creationDate", epoch_seconds(machine.created))
-        .with("stateMachineArn", machine.arn.as_text().clone())
-        .build())
+        .with("stateMachineArn", machine.arn.as_text().clone());
+    push_version(&mut body, created.version.as_deref());
+    Ok(body.build())
+}
+
+/// Adds the version that a creation or an update published.
+fn push_version(body: &mut ObjectBuilder, version: Option<&Version>) {
+    if let Some(version) = version {
+        body.push("stateMachineVersionArn", version.arn.as_text().clone());
+    }
 }
 
 /// STANDARD is not run here. What is wrong with the definition itself is said first: it would be wrong as
@@ -91,9 +99,9 @@ pub(super) async fn update(service: &Service, request: &Document) -> Result<Docu
     let logging = configuration::logging(&mut checker, &members);
     let tracing = configuration::tracing(&mut checker, &members);
     let encryption = configuration::encryption(&mut checker, &members);
-    let versions = configuration::versions(&mut checker, &members);
+    let publish = configuration::publication(&mut checker, &members);
     checker.finish()?;
-    versions?;
+    let publish = publish?;
     encryption?;
     let arn = StateMachineArn::parse(arn.expect("it is required"))?;
     let update = UpdateStateMachine {
@@ -101,12 +109,14 @@ pub(super) async fn update(service: &Service, request: &Document) -> Result<Docu
         role_arn: role_arn.map(Text::to_string),
         logging: logging.transpose()?,
         tracing,
+        publish,
     };
     let updated = service.catalog().update_state_machine(&arn, update).await?;
-    let mut body = ObjectBuilder::with_capacity(2).with("updateDate", epoch_seconds(updated.machine.updated));
+    let mut body = ObjectBuilder::with_capacity(3).with("updateDate", epoch_seconds(updated.machine.updated));
     if let Some(revision_id) = &updated.machine.revision_id {
         body.push("revisionId", revision_id.clone());
     }
+    push_version(&mut body, updated.version.as_deref());
     Ok(body.build())
 }
 
@@ -117,32 +127,34 @@ pub(super) fn describe(service: &Service, request: &Document) -> Result<Document
     let arn = members.text(&mut checker, "stateMachineArn", STATE_MACHINE_ARN);
     let included = members.choice(&mut checker, "includedData", INCLUDED_DATA);
     checker.finish()?;
-    let machine = service.state_machine(arn.expect("it is required"))?;
-    Ok(description(&machine, included == Some("METADATA_ONLY")))
+    let (machine, version) = service.described(arn.expect("it is required"))?;
+    Ok(description(&machine, version.as_deref(), included == Some("METADATA_ONLY")))
 }
 
-fn description(machine: &StateMachine, metadata_only: bool) -> Document {
-    let definition = if metadata_only { Text::new() } else { definition_json(machine) };
+/// A version is described under its own ARN, with its own date.
+fn description(machine: &StateMachine, version: Option<&Version>, metadata_only: bool) -> Document {
+    let (arn, created) = version.map_or((&machine.arn, machine.created), |version| (&version.arn, version.created));
+    let definition = if metadata_only { Text::from("{}") } else { definition_json(machine) };
     let status = match machine.status {
         StateMachineStatus::Active => "ACTIVE",
         StateMachineStatus::Deleting => "DELETING",
     };
     let encryption = ObjectBuilder::with_capacity(1).with("type", "AWS_OWNED_KEY").build();
     let mut body = ObjectBuilder::with_capacity(12)
-        .with("stateMachineArn", machine.arn.as_text().clone())
+        .with("stateMachineArn", arn.as_text().clone())
         .with("name", machine.name.clone())
         .with("status", status)
         .with("definition", definition)
         .with("roleArn", machine.role_arn.clone())
         .with("type", machine.workflow_type.as_str())
-        .with("creationDate", epoch_seconds(machine.created))
+        .with("creationDate", epoch_seconds(created))
         .with("loggingConfiguration", machine.logging.clone())
         .with("tracingConfiguration", machine.tracing.clone())
         .with("encryptionConfiguration", encryption);
     if let Some(revision_id) = &machine.revision_id {
         body.push("revisionId", revision_id.clone());
     }
-    if let Some(text) = &machine.description {
+    if let Some(text) = version.and_then(|version| version.description.as_ref()) {
         body.push("description", text.clone());
     }
     body.build()
@@ -164,6 +176,10 @@ pub(super) async fn delete(service: &Service, request: &Document) -> Result<Docu
     let arn = members.text(&mut checker, "stateMachineArn", STATE_MACHINE_ARN);
     checker.finish()?;
     let arn = StateMachineArn::parse(arn.expect("it is required"))?;
+    if let Some(qualifier) = arn.qualifier() {
+        let message = format!("A state machine is deleted by its own ARN, without ':{qualifier}'");
+        return Err(Fault::new(Kind::ValidationException, message));
+    }
     service.catalog().delete_state_machine(&arn).await?;
     Ok(Document::empty_object())
 }
@@ -177,10 +193,15 @@ pub(super) fn list(service: &Service, request: &Document) -> Result<Document, Fa
     let page = service.catalog().list_state_machines(&page)?;
     let machines: Vec<Document> = page.items.iter().map(|machine| list_item(machine)).collect();
     let mut body = ObjectBuilder::with_capacity(2).with("stateMachines", machines);
-    if let Some(token) = page.next_token {
+    push_token(&mut body, page.next_token);
+    Ok(body.build())
+}
+
+/// Adds the token of the next page, unless this was the last.
+pub(super) fn push_token(body: &mut ObjectBuilder, token: Option<String>) {
+    if let Some(token) = token {
         body.push("nextToken", token);
     }
-    Ok(body.build())
 }
 
 fn list_item(machine: &StateMachine) -> Document {
@@ -197,32 +218,6 @@ pub(super) fn page_request(members: &Members<'_>, checker: &mut Checker) -> Page
     let items_max = members.integer(checker, "maxResults", 0, PAGE_ITEMS_MAX).unwrap_or(0);
     let token = members.text(checker, "nextToken", TextRule::to(1_024));
     PageRequest { items_max: usize::try_from(items_max).unwrap_or(0), token: token.map(Text::to_string) }
-}
-
-/// `ListTagsForResource`
-pub(super) fn list_tags(service: &Service, request: &Document) -> Result<Document, Fault> {
-    let machine = tagged(service, request)?;
-    let tags: Vec<Document> = machine
-        .tags
-        .iter()
-        .map(|(key, value)| {
-            ObjectBuilder::with_capacity(2).with("key", key.as_str()).with("value", value.as_str()).build()
-        })
-        .collect();
-    Ok(ObjectBuilder::with_capacity(1).with("tags", tags).build())
-}
-
-/// The state machine that `resourceArn` names.
-pub(super) fn tagged(service: &Service, request: &Document) -> Result<std::sync::Arc<StateMachine>, Fault> {
-    let members = Members::of(request)?;
-    let mut checker = Checker::default();
-    let arn = members.text(&mut checker, "resourceArn", STATE_MACHINE_ARN);
-    checker.finish()?;
-    let arn = StateMachineArn::parse(arn.expect("it is required"))?;
-    service.catalog().describe_state_machine(&arn).map_err(|_| {
-        Fault::new(Kind::ResourceNotFound, format!("Resource not found: '{}'", arn.as_text()))
-            .with("resourceName", arn.as_text().clone())
-    })
 }
 
 /// `ValidateStateMachineDefinition`

@@ -41,6 +41,25 @@ impl TextRule {
     pub(crate) const fn or_empty(self) -> Self {
         Self { characters_min: 0, ..self }
     }
+
+    /// Checks a value that is there; `path` says where.
+    fn check<'a>(self, checker: &mut Checker, value: &'a Document, path: impl FnOnce() -> String) -> Option<&'a Text> {
+        let Some(text) = value.as_text() else {
+            checker.mismatch(value, "a String");
+            return None;
+        };
+        // No string has more characters than bytes: most need no counting.
+        let too_long = text.len() > self.characters_max && text.chars().count() > self.characters_max;
+        let too_short = text.is_empty() && self.characters_min > 0;
+        if too_long || too_short {
+            let shown = (!self.sensitive).then(|| format!("'{text}'"));
+            let (relation, bound) =
+                if too_long { ("less", self.characters_max) } else { ("greater", self.characters_min) };
+            let constraint = format!("Member must have length {relation} than or equal to {bound}");
+            checker.violation(shown.as_deref(), &path(), constraint);
+        }
+        Some(text)
+    }
 }
 
 impl Checker {
@@ -58,7 +77,7 @@ impl Checker {
         Err(Fault::new(Kind::ValidationException, format!("{count} validation error{plural} detected: {all}")))
     }
 
-    fn violation(&mut self, value: Option<&str>, path: &str, constraint: impl std::fmt::Display) {
+    pub(super) fn violation(&mut self, value: Option<&str>, path: &str, constraint: impl std::fmt::Display) {
         let mut text = String::from("Value ");
         if let Some(value) = value {
             let _ = write!(text, "{value} ");
@@ -103,7 +122,7 @@ impl<'a> Members<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    fn path_of(&self, name: &str) -> String {
+    pub(super) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
@@ -118,28 +137,26 @@ impl<'a> Members<'a> {
     /// A string.
     pub(crate) fn text(&self, checker: &mut Checker, name: &str, rule: TextRule) -> Option<&'a Text> {
         let value = self.present(checker, name, rule.required)?;
-        let Some(text) = value.as_text() else {
-            checker.mismatch(value, "a String");
-            return None;
-        };
-        // No string has more characters than bytes: most need no counting.
-        let too_long = text.len() > rule.characters_max && text.chars().count() > rule.characters_max;
-        let too_short = text.is_empty() && rule.characters_min > 0;
-        if too_long || too_short {
-            let shown = (!rule.sensitive).then(|| format!("'{text}'"));
-            let (relation, bound) =
-                if too_long { ("less", rule.characters_max) } else { ("greater", rule.characters_min) };
-            let constraint = format!("Member must have length {relation} than or equal to {bound}");
-            checker.violation(shown.as_deref(), &self.path_of(name), constraint);
-        }
-        Some(text)
+        rule.check(checker, value, || self.path_of(name))
     }
 
     /// A string of ASCII characters.
     pub(crate) fn ascii(&self, checker: &mut Checker, name: &str, rule: TextRule) -> Option<&'a Text> {
+        self.matching(checker, name, rule, r"\p{ASCII}*", str::is_ascii)
+    }
+
+    /// A string that fits a pattern; `fits` says whether it does.
+    pub(super) fn matching(
+        &self,
+        checker: &mut Checker,
+        name: &str,
+        rule: TextRule,
+        pattern: &str,
+        fits: impl FnOnce(&str) -> bool,
+    ) -> Option<&'a Text> {
         let text = self.text(checker, name, rule)?;
-        if !text.is_ascii() {
-            let constraint = r"Member must satisfy regular expression pattern: \p{ASCII}*";
+        if !fits(text) {
+            let constraint = format!("Member must satisfy regular expression pattern: {pattern}");
             checker.violation(Some(&format!("'{text}'")), &self.path_of(name), constraint);
         }
         Some(text)
@@ -158,6 +175,12 @@ impl<'a> Members<'a> {
             checker.violation(Some(&format!("'{text}'")), &self.path_of(name), constraint);
         }
         found
+    }
+
+    /// An integer between two bounds that must be there.
+    pub(super) fn required_integer(&self, checker: &mut Checker, name: &str, min: i64, max: i64) -> Option<i64> {
+        self.present(checker, name, true)?;
+        self.integer(checker, name, min, max)
     }
 
     /// An integer between two bounds.
@@ -187,6 +210,21 @@ impl<'a> Members<'a> {
     /// A structure within this one.
     pub(crate) fn structure(&self, checker: &mut Checker, name: &str) -> Option<Members<'a>> {
         self.nested(checker, self.get(name)?, self.path_of(name))
+    }
+
+    /// A list of structures that must be there.
+    pub(super) fn required_structures(&self, checker: &mut Checker, name: &str) -> Option<Vec<Members<'a>>> {
+        self.present(checker, name, true)?;
+        self.structures(checker, name)
+    }
+
+    /// A list of strings that must be there.
+    pub(super) fn required_texts(&self, checker: &mut Checker, name: &str, rule: TextRule) -> Option<Vec<&'a Text>> {
+        self.present(checker, name, true)?;
+        let items = self.list(checker, name)?;
+        let path = self.path_of(name);
+        let numbered = items.iter().enumerate();
+        Some(numbered.filter_map(|(at, item)| rule.check(checker, item, || member_path(&path, at))).collect())
     }
 
     /// A list of structures.

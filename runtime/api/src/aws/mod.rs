@@ -3,6 +3,7 @@
 //! Signatures are accepted and not looked at: whoever can reach the server can use it. On which Host the
 //! request comes does not matter either: the SDKs put `sync-` before the name for two of the operations.
 
+mod aliases;
 mod configuration;
 mod extensions;
 mod input;
@@ -11,6 +12,8 @@ mod members;
 mod operations;
 mod refusals;
 mod start;
+mod tags;
+mod versions;
 
 pub(crate) use input::parse_input;
 pub(crate) use start::write_failure;
@@ -65,7 +68,17 @@ async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Re
         Operation::DeleteStateMachine => machines::delete(service, &request).await,
         Operation::ListStateMachines => machines::list(service, &request),
         Operation::ValidateStateMachineDefinition => machines::validate(&request),
-        Operation::ListTagsForResource => machines::list_tags(service, &request),
+        Operation::PublishStateMachineVersion => versions::publish(service, &request).await,
+        Operation::ListStateMachineVersions => versions::list(service, &request),
+        Operation::DeleteStateMachineVersion => versions::delete(service, &request).await,
+        Operation::CreateStateMachineAlias => aliases::create(service, &request).await,
+        Operation::UpdateStateMachineAlias => aliases::update(service, &request).await,
+        Operation::DescribeStateMachineAlias => aliases::describe(service, &request),
+        Operation::ListStateMachineAliases => aliases::list(service, &request),
+        Operation::DeleteStateMachineAlias => aliases::delete(service, &request).await,
+        Operation::TagResource => tags::tag(service, &request).await,
+        Operation::UntagResource => tags::untag(service, &request).await,
+        Operation::ListTagsForResource => tags::list(service, &request),
         other => refusals::answer(service, other, &request),
     };
     answer.map(|body| reply::aws(&body, StatusCode::OK))

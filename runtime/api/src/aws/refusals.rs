@@ -1,14 +1,14 @@
 //! The operations that have nothing to work on here: what only STANDARD workflows have, and what is not built
 //! yet. Each answers as the service would about a thing that is not there, and says so where it cannot.
 
-use super::machines::{NAME, STATE_MACHINE_ARN, page_request, tagged};
+use super::machines::{NAME, STATE_MACHINE_ARN, page_request};
 use super::members::{Checker, Members, TextRule};
 use super::operations::Operation;
 use crate::Service;
 use crate::fault::{Fault, Kind};
 use crate::limits::ARN_CHARACTERS_MAX;
+use fleetstep_catalog::ExecutionArn;
 use fleetstep_catalog::arn::check_execution_name;
-use fleetstep_catalog::{ExecutionArn, StateMachineArn};
 use fleetstep_document::{Document, ObjectBuilder, Text};
 
 const LONG_ARN: TextRule = TextRule::to(2_000).required();
@@ -46,36 +46,10 @@ pub(super) fn answer(service: &Service, operation: Operation, request: &Document
         }
         // What is not there is deleted already, as everywhere in this API.
         Op::DeleteActivity => activity(&members).map(|_| Document::empty_object()),
-        Op::DeleteStateMachineAlias => qualified(&members, "stateMachineAliasArn").map(|_| Document::empty_object()),
-        Op::DeleteStateMachineVersion => {
-            qualified(&members, "stateMachineVersionArn").map(|_| Document::empty_object())
-        }
         Op::ListActivities => nothing(&members, "activities"),
-        Op::ListStateMachineAliases => {
-            service.state_machine(required("stateMachineArn", STATE_MACHINE_ARN)?)?;
-            nothing(&members, "stateMachineAliases")
-        }
-        Op::ListStateMachineVersions => {
-            service.state_machine(required("stateMachineArn", STATE_MACHINE_ARN)?)?;
-            nothing(&members, "stateMachineVersions")
-        }
-        Op::DescribeStateMachineAlias | Op::UpdateStateMachineAlias => {
-            qualified(&members, "stateMachineAliasArn")?;
-            Err(Fault::new(Kind::ResourceNotFound, "Request references a resource that does not exist."))
-        }
         Op::SendTaskFailure | Op::SendTaskHeartbeat | Op::SendTaskSuccess => {
             required("taskToken", TextRule::to(2_048).required())?;
             Err(Fault::new(Kind::InvalidToken, "Invalid Token: 'Invalid token'"))
-        }
-        Op::PublishStateMachineVersion => {
-            service.state_machine(required("stateMachineArn", STATE_MACHINE_ARN)?)?;
-            Err(not_built("PublishStateMachineVersion", "Versions"))
-        }
-        Op::CreateStateMachineAlias => Err(not_built("CreateStateMachineAlias", "Aliases")),
-        Op::TagResource | Op::UntagResource => {
-            tagged(service, request)?;
-            let message = "Tags are set when a state machine is created; changing them is not supported yet";
-            Err(Fault::new(Kind::ValidationException, message))
         }
         Op::TestState => Err(not_built("TestState", "State tests")),
         Op::StartSyncExecution
@@ -85,6 +59,16 @@ pub(super) fn answer(service: &Service, operation: Operation, request: &Document
         | Op::DescribeStateMachine
         | Op::DeleteStateMachine
         | Op::ListStateMachines
+        | Op::PublishStateMachineVersion
+        | Op::ListStateMachineVersions
+        | Op::DeleteStateMachineVersion
+        | Op::CreateStateMachineAlias
+        | Op::UpdateStateMachineAlias
+        | Op::DescribeStateMachineAlias
+        | Op::ListStateMachineAliases
+        | Op::DeleteStateMachineAlias
+        | Op::TagResource
+        | Op::UntagResource
         | Op::ListTagsForResource
         | Op::ValidateStateMachineDefinition => unreachable!("{operation:?} is answered before"),
     }
@@ -140,12 +124,6 @@ fn activity<'a>(members: &Members<'a>) -> Result<&'a Text, Fault> {
     let arn = required(members, "activityArn", STATE_MACHINE_ARN)?;
     check_arn(arn, "activity")?;
     Ok(arn)
-}
-
-/// The ARN of a version or an alias.
-fn qualified(members: &Members<'_>, name: &str) -> Result<(), Fault> {
-    StateMachineArn::parse(required(members, name, STATE_MACHINE_ARN)?)?;
-    Ok(())
 }
 
 fn nothing(members: &Members<'_>, list: &'static str) -> Result<Document, Fault> {

@@ -42,7 +42,7 @@ impl<'a> Request<'a> {
         let included = members.choice(&mut checker, "includedData", super::machines::INCLUDED_DATA);
         checker.finish()?;
 
-        let machine = service.state_machine(arn.expect("it is required"))?;
+        let target = service.target(arn.expect("it is required"))?;
         if let Some(name) = name {
             check_execution_name(name)?;
         }
@@ -56,7 +56,7 @@ impl<'a> Request<'a> {
             let message = format!("Invalid State Machine Execution Input: 'the input exceeds {INPUT_BYTES_MAX} bytes'");
             return Err(Fault::new(Kind::InvalidExecutionInput, message));
         }
-        let launch = Launch::new(service, &machine, name.map(Text::as_str), document, input_bytes)?;
+        let launch = Launch::new(service, &target, name.map(Text::as_str), document, input_bytes)?;
         Ok(Self { launch, input, trace_header, metadata_only: included == Some("METADATA_ONLY") })
     }
 }
@@ -70,7 +70,7 @@ pub(super) async fn start_sync(service: &Service, request: &Document) -> Result<
     if request.metadata_only {
         request.launch.keep(service, finished, output_bytes);
     } else {
-        let record = Record::answered(request.launch.identity, &finished, body.clone());
+        let record = Record::answered(&request.launch.identity, &finished, body.clone());
         service.executions().keep(record, body.len());
     }
     Ok(reply::aws_bytes(body, StatusCode::OK))

@@ -1,6 +1,7 @@
 //! Events as the service words them: its names, its details, its numbers.
 
 use super::Subject;
+use crate::executions::push_qualified;
 use crate::reply::{epoch_seconds, iso_date};
 use arcstr::literal;
 use fleetstep_catalog::Resource;
@@ -72,11 +73,11 @@ impl Subject {
     fn told(&self, what: &Happening, form: Form) -> Told {
         let details = Details::new(form);
         match what {
-            Happening::ExecutionStarted { input } => told(
-                "ExecutionStarted",
-                "executionStartedEventDetails",
-                details.input(input).with("roleArn", self.identity.role_arn.clone()),
-            ),
+            Happening::ExecutionStarted { input } => {
+                let mut details = details.input(input).with("roleArn", self.identity.role_arn.clone());
+                push_qualified(&mut details.body, &self.identity);
+                told("ExecutionStarted", "executionStartedEventDetails", details)
+            }
             Happening::ExecutionSucceeded { output } => {
                 told("ExecutionSucceeded", "executionSucceededEventDetails", details.output(output))
             }

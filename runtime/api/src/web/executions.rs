@@ -1,7 +1,7 @@
 //! `/v1/executions`: what is remembered of executions, running or over; their histories; and the end of one.
 
 use super::{Call, flag, has_json, listing, number, text, unknown_parameter};
-use crate::executions::{Description, ListRequest, Summary, push_failure};
+use crate::executions::{Description, ListRequest, Origin, Summary, push_failure, push_qualified};
 use crate::fault::{Fault, Kind};
 use crate::history::{HistoryRequest, level_name, number_of_token, token_of_number};
 use crate::limits::{STOP_BODY_BYTES_MAX, page_items};
@@ -28,9 +28,12 @@ pub(super) fn list<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, F
             _ => return Err(unknown_parameter(&name, "workflow, status, max_items, token")),
         }
     }
-    let of_workflow = |name: &str| workflow.as_deref().is_none_or(|wanted| wanted == name);
-    let (page, token) =
-        call.service.executions().list(&request, |identity| of_workflow(&identity.state_machine_name))?;
+    let is_wanted = |origin: &Origin| {
+        // An ARN ends in the machine's name.
+        let name = origin.machine.rsplit(':').next();
+        workflow.as_deref().is_none_or(|wanted| name == Some(wanted))
+    };
+    let (page, token) = call.service.executions().list(&request, is_wanted)?;
     let items = page.iter().map(|summary| summarized(summary).build()).collect();
     Ok(reply::json(&listing("executions", items, token), StatusCode::OK))
 }
@@ -43,13 +46,14 @@ fn named_status(name: &str) -> Result<&'static str, Fault> {
 }
 
 fn summarized(summary: &Summary) -> ObjectBuilder {
-    let Summary { identity, started, stopped, status } = summary;
-    let mut body = ObjectBuilder::with_capacity(10)
-        .with("executionArn", identity.execution_arn.clone())
-        .with("stateMachineArn", identity.state_machine_arn.clone())
-        .with("name", identity.execution_name.clone())
-        .with("status", *status)
-        .with("startDate", iso_date(*started));
+    let Summary { arn, origin, started, stopped, status } = summary;
+    let mut body = ObjectBuilder::with_capacity(12)
+        .with("executionArn", arn.clone())
+        .with("stateMachineArn", origin.machine.clone());
+    push_qualified(&mut body, origin);
+    body.push("name", summary.name());
+    body.push("status", *status);
+    body.push("startDate", iso_date(*started));
     if let Some(stopped) = stopped {
         body.push("stopDate", iso_date(*stopped));
     }

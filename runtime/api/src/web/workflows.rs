@@ -9,7 +9,7 @@ use crate::reply::{self, Reply, iso_date};
 use bytes::Bytes;
 use fleetstep_asl::Diagnostic;
 use fleetstep_catalog::{
-    CreateStateMachine, Created, DefinitionFormat, StateMachine, StateMachineArn, StateMachineError,
+    CreateStateMachine, Created, DefinitionFormat, StateMachine, StateMachineArn, StateMachineError, Target,
     UpdateStateMachine, WorkflowType,
 };
 use fleetstep_document::{Document, ObjectBuilder, write_string};
@@ -30,16 +30,23 @@ pub(super) fn list<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, F
     Ok(reply::json(&listing("workflows", items, page.next_token), StatusCode::OK))
 }
 
-/// `PUT`, `GET` and `DELETE /v1/workflows/NAME`
+/// `PUT`, `GET` and `DELETE /v1/workflows/NAME`, `GET /v1/workflows/NAME:VERSION`
 pub(super) async fn one<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
     match call.head.method {
         Method::PUT => put(call).await,
         Method::GET | Method::HEAD => {
-            let machine = named(&call)?;
-            let body = summary(&machine)
-                .with("roleArn", machine.role_arn.clone())
-                .with("format", format_name(machine.format))
-                .with("definition", machine.definition.clone());
+            // A name that is none is told as a name, not as a part of an ARN.
+            if !call.name.contains(':') {
+                arn(&call)?;
+            }
+            let (machine, version) = call.service.described(&qualified_arn(&call))?;
+            let mut body = summary(&machine);
+            if let Some(version) = version {
+                body.push("stateMachineVersionArn", version.arn.as_text().clone());
+            }
+            body.push("roleArn", machine.role_arn.clone());
+            body.push("format", format_name(machine.format));
+            body.push("definition", machine.definition.clone());
             Ok(reply::json(&body.build(), StatusCode::OK))
         }
         Method::DELETE => {
@@ -57,9 +64,19 @@ fn arn<B>(call: &Call<'_, B>) -> Result<StateMachineArn, Fault> {
     Ok(StateMachineArn::new(call.service.catalog().place(), &call.name)?)
 }
 
-fn named<B>(call: &Call<'_, B>) -> Result<Arc<StateMachine>, Fault> {
+/// The ARN of `NAME`, `NAME:VERSION` or `NAME:ALIAS`.
+fn qualified_arn<B>(call: &Call<'_, B>) -> String {
+    let place = call.service.catalog().place();
+    format!("arn:aws:states:{}:{}:stateMachine:{}", place.region, place.account, call.name)
+}
+
+/// What `NAME`, `NAME:VERSION` or `NAME:ALIAS` runs.
+fn named<B>(call: &Call<'_, B>) -> Result<Target, Fault> {
+    if call.name.contains(':') {
+        return call.service.target(&qualified_arn(call));
+    }
     match call.service.catalog().state_machine(&call.name) {
-        Some(machine) => Ok(machine),
+        Some(machine) => Ok(machine.into()),
         None => Err(Fault::state_machine_does_not_exist(arn(call)?.as_text())),
     }
 }
@@ -109,8 +126,8 @@ async fn put<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
         workflow_type: WorkflowType::Express,
         logging: None,
         tracing: None,
-        description: None,
         tags: BTreeMap::new(),
+        publish: None,
     };
     // An update keeps what the plain interface does not name: logging, tracing, tags.
     let (created, new) = match catalog.create_state_machine(create).await {
@@ -161,7 +178,7 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic) -> Document {
     body.build()
 }
 
-/// `POST /v1/workflows/NAME/run`
+/// `POST /v1/workflows/NAME/run`, `…/NAME:VERSION/run`, `…/NAME:ALIAS/run`
 pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
     let mut name = None;
     for (parameter, value) in call.query() {
@@ -173,11 +190,11 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     if let Some(name) = &name {
         fleetstep_catalog::arn::check_execution_name(name)?;
     }
-    let machine = named(&call)?;
+    let target = named(&call)?;
     let (service, head) = (call.service, call.head);
     let bytes = call.read(INPUT_BYTES_MAX).await?;
     let input = if has_json(&head.headers, &bytes)? { parse_input(text(&bytes)?)? } else { Document::empty_object() };
-    let launch = Launch::new(service, &machine, name.as_deref(), input, bytes.len())?;
+    let launch = Launch::new(service, &target, name.as_deref(), input, bytes.len())?;
     if responds_async(&head.headers) {
         return start(service, launch);
     }

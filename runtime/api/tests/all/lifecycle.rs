@@ -195,3 +195,34 @@ async fn diagnostics_have_their_place_in_the_text() {
     assert!(first["location"].as_str().unwrap().starts_with("/States/P"), "{problem}");
     assert!(first["column"].as_u64().unwrap() > 1, "{problem}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_knows_by_what_it_was_started() {
+    let server = Server::start().await;
+    let pass = |result: u32| json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": result, "End": true}}});
+    let machine = server.create("m", &pass(1)).await;
+    let published = server.aws("PublishStateMachineVersion", &json!({"stateMachineArn": machine})).await.json();
+    let version = published["stateMachineVersionArn"].as_str().unwrap().to_owned();
+    let update = json!({"stateMachineArn": machine, "definition": pass(2).to_string()});
+    assert_eq!(server.aws("UpdateStateMachine", &update).await.status, 200);
+    let routes = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let made = server.aws("CreateStateMachineAlias", &json!({"name": "live", "routingConfiguration": routes})).await;
+    let alias = made.json()["stateMachineAliasArn"].as_str().unwrap().to_owned();
+    let none = Value::Null;
+    for (arn, version, alias, output) in [
+        (&machine, &none, &none, 2),
+        (&version, &json!(version), &none, 1),
+        (&alias, &json!(version), &json!(alias), 1),
+    ] {
+        for operation in ["StartSyncExecution", "StartExecution"] {
+            let started = server.aws(operation, &json!({"stateMachineArn": arn})).await.json();
+            let execution = started["executionArn"].as_str().unwrap();
+            let shown = finished(&server, execution).await;
+            assert_eq!((&shown["output"], &shown["stateMachineArn"]), (&json!(output), &json!(machine)), "{shown}");
+            assert_eq!((&shown["stateMachineVersionArn"], &shown["stateMachineAliasArn"]), (version, alias), "{shown}");
+        }
+    }
+    let started = server.http("POST", "/v1/workflows/m:live/run", &[JSON[0], "Prefer: respond-async"], b"{}").await;
+    let shown = finished(&server, started.json()["executionArn"].as_str().unwrap()).await;
+    assert_eq!((&shown["stateMachineAliasArn"], &shown["output"]), (&json!(alias), &json!(1)), "{shown}");
+}

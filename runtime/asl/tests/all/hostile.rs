@@ -81,6 +81,41 @@ fn size() {
 }
 
 #[test]
+fn variables() {
+    let chain = |state: &dyn Fn(usize) -> String| {
+        let states: Vec<String> =
+            (0..6_000).map(|at| format!(r#""s{at}":{{"Type":"Pass",{}"Next":"s{}"}}"#, state(at), at + 1)).collect();
+        let text = format!(r#"{{"StartAt":"s0","States":{{{},"s6000":{{"Type":"Succeed"}}}}}}"#, states.join(","));
+        check(&text, Format::Json)
+    };
+    // Each reads what the one before it has assigned; each reads what only the last one assigns.
+    let first = chain(&|at| format!(r#""Assign":{{"v{}.$":"$v{at}"}},"#, at + 1));
+    assert_eq!(first, [Code::PossiblyUndefinedVariable]);
+    let last = chain(&|at| format!(r#""Assign":{{"{}":1}},"InputPath":"$v","#, if at == 5_999 { "v" } else { "w" }));
+    assert_eq!(last.len(), 6_000);
+    let names: Vec<String> = (0..40_000).map(|at| format!("\"n{at}\":1")).collect();
+    let text =
+        format!(r#"{{"StartAt":"A","States":{{"A":{{"Type":"Pass","End":true,"Assign":{{{}}}}}}}}}"#, names.join(","));
+    assert_eq!(check(&text, Format::Json), []);
+}
+
+#[test]
+fn expressions() {
+    let pass = |value: &str| {
+        format!(
+            r#"{{"QueryLanguage":"JSONata","StartAt":"A","States":{{"A":{{"Type":"Pass","Output":{value},"End":true}}}}}}"#
+        )
+    };
+    let invalid = [Code::InvalidJsonataExpression];
+    for deep in ["(", "[", "{'a':", "-", "$f(", "1+(", "$x:=", "function($x){"] {
+        let text = pass(&format!("\"{{% {} %}}\"", deep.repeat(LARGEST_BYTES / 16)));
+        assert_eq!(check(&text, Format::Json), invalid, "{deep}");
+    }
+    let many = vec!["\"{% $states.input.a[b > 1].c %}\""; 20_000].join(",");
+    assert_eq!(check(&pass(&format!("[{many}]")), Format::Json), []);
+}
+
+#[test]
 fn aliases() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
@@ -102,11 +137,14 @@ fn mutations() {
     let yaml = include_str!("../data/seed.yaml");
     assert!(check(json, Format::Json).iter().all(|&code| code == Code::NotSupported));
     assert_eq!(check(yaml, Format::Yaml), []);
+    let jsonata = include_str!("../data/seed_jsonata.json");
+    assert_eq!(compile(jsonata, &Options::default()).diagnostics, []);
+    let seeds = [(json, Format::Json), (yaml, Format::Yaml), (jsonata, Format::Json)];
     let spice = "{}[]\",:\\$.*@?()'-+0123456789eE \n\ttruefalsenullStates.Format&*|>%!#\u{e9}\u{1f600}";
     let spice: Vec<char> = spice.chars().collect();
     let mut random = fastrand::Rng::with_seed(SEED);
     for round in 0..ROUNDS {
-        let (source, format) = if round % 2 == 0 { (json, Format::Json) } else { (yaml, Format::Yaml) };
+        let (source, format) = seeds[round % seeds.len()];
         let mut text: Vec<char> = source.chars().collect();
         for _ in 0..random.usize(1..6) {
             let at = random.usize(..text.len());

@@ -63,7 +63,8 @@ impl Catalog {
 
     /// The functions by name.
     pub fn list_functions(&self, request: &PageRequest) -> Result<Page<FunctionDescription>, InvalidToken> {
-        let page = page(self.inner.functions.all(), |deployed: &Arc<Deployed>| &deployed.description.name, request)?;
+        let name = |deployed: &Arc<Deployed>| deployed.description.name.clone();
+        let page = page(self.inner.functions.all(), name, request)?;
         let items = page.items.iter().map(|deployed| deployed.description.clone()).collect();
         Ok(Page { items, next_token: page.next_token })
     }

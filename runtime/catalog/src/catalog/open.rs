@@ -1,17 +1,17 @@
-//! Opening: records become machines and functions again.
+//! Opening: records become functions, machines and what is published of them again.
+
+mod machines;
 
 use super::{CatalogConfig, Inner};
-use crate::arn::{FunctionArn, StateMachineArn};
+use crate::arn::FunctionArn;
 use crate::function::{Deployed, Functions};
-use crate::record::{self, FunctionRecord, StateMachineRecord};
-use crate::state_machine::{Definition, execution_arn_prefix};
-use crate::{FunctionDescription, OpenError, RecordKind, StateMachine, StateMachineStatus, Store, StoreError, Stored};
+use crate::record::{self, FunctionRecord};
+use crate::{FunctionDescription, OpenError, RecordKind, Store, StoreError, Stored};
 use dashmap::DashMap;
-use fleetstep_asl::Severity;
 use fleetstep_document::Text;
 use fleetstep_machine::Timestamp;
 use fleetstep_wasm::{Module, ModuleError, Sandbox};
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl Inner {
             changing: tokio::sync::Mutex::new(()),
         };
         inner.bring_back_functions(&records).await?;
-        inner.bring_back_machines(&records).await?;
+        machines::bring_back(&mut inner, &records).await?;
         inner.drop_orphaned_modules().await?;
         Ok(inner)
     }
@@ -67,25 +67,6 @@ impl Inner {
         Ok(())
     }
 
-    async fn bring_back_machines(&mut self, records: &[Stored]) -> Result<(), OpenError> {
-        let machines = records.iter().filter(|stored| stored.kind == RecordKind::StateMachine);
-        let machines: Vec<StateMachine> =
-            stream::iter(machines).map(|stored| self.machine_of(stored)).buffered(LOADING_MAX).try_collect().await?;
-        for machine in machines {
-            if let Err(diagnostics) = &machine.runnable {
-                let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-                let messages: Vec<&str> = errors.map(|diagnostic| diagnostic.message.as_str()).collect();
-                self.problems.push(format!(
-                    "state machine '{}' can't be started: {}",
-                    machine.name,
-                    messages.join("; ")
-                ));
-            }
-            self.machines.insert(machine.name.clone(), Arc::new(machine));
-        }
-        Ok(())
-    }
-
     fn function_of(&self, stored: &Stored) -> Result<FunctionDescription, StoreError> {
         let unreadable = |message: String| unreadable(stored, message);
         let record: FunctionRecord = record::read(stored).map_err(unreadable)?;
@@ -100,33 +81,6 @@ impl Inner {
             settings: record.settings,
             created: Timestamp::from_micros(record.created_micros),
             updated: Timestamp::from_micros(record.updated_micros),
-        })
-    }
-
-    async fn machine_of(&self, stored: &Stored) -> Result<StateMachine, StoreError> {
-        let unreadable = |message: String| unreadable(stored, message);
-        let record: StateMachineRecord = record::read(stored).map_err(unreadable)?;
-        let arn =
-            StateMachineArn::new(&self.config.place, &stored.name).map_err(|error| unreadable(error.to_string()))?;
-        let format = record.format.into();
-        let definition = Definition::compile(Text::from(record.definition), format, record.workflow_type).await?;
-        Ok(StateMachine {
-            name: arn.name().clone(),
-            definition: definition.text.clone(),
-            format,
-            role_arn: Text::from(record.role_arn),
-            workflow_type: record.workflow_type,
-            status: StateMachineStatus::Active,
-            created: Timestamp::from_micros(record.created_micros),
-            updated: Timestamp::from_micros(record.updated_micros),
-            revision_id: record.revision_id.map(Text::from),
-            logging: StateMachineRecord::document(&record.logging).map_err(unreadable)?,
-            tracing: StateMachineRecord::document(&record.tracing).map_err(unreadable)?,
-            description: record.description.map(Text::from),
-            tags: record.tags,
-            runnable: definition.bind(&self.functions).0,
-            execution_arn_prefix: execution_arn_prefix(&arn),
-            arn,
         })
     }
 

@@ -15,8 +15,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The version of what the tables hold. A later one is refused, an earlier one would be brought up to date here.
-const SCHEMA: u64 = 1;
+/// The version of what the tables hold. A later one is refused, an earlier one is brought up to date when it is opened:
+/// 2 has versions and aliases, in tables of their own, which a program of schema 1 would leave behind.
+const SCHEMA: u64 = 2;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const SCHEMA_KEY: &str = "schema";
 /// What the database may keep of its pages: the catalog reads them once.
@@ -27,6 +28,8 @@ fn table(kind: RecordKind) -> TableDefinition<'static, &'static str, &'static [u
     TableDefinition::new(match kind {
         RecordKind::StateMachine => "state_machines",
         RecordKind::Function => "functions",
+        RecordKind::Version => "state_machine_versions",
+        RecordKind::Alias => "state_machine_aliases",
     })
 }
 
@@ -216,20 +219,19 @@ fn remove_leftovers(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the tables where there are none, and answers with the schema that the database has.
+/// Makes the tables where there are none, brings an earlier schema up to date, and answers with the schema that the
+/// database had.
 fn prepare(database: &Database) -> Result<u64, redb::Error> {
     let transaction = database.begin_write()?;
     let mut meta = transaction.open_table(META)?;
-    let found = meta.get(SCHEMA_KEY)?.map(|schema| schema.value());
-    if found.is_none() {
-        meta.insert(SCHEMA_KEY, SCHEMA)?;
-    }
-    drop(meta);
-    let found = found.unwrap_or(SCHEMA);
+    let found = meta.get(SCHEMA_KEY)?.map_or(SCHEMA, |schema| schema.value());
     if found > SCHEMA {
+        drop(meta);
         transaction.abort()?;
         return Ok(found);
     }
+    meta.insert(SCHEMA_KEY, SCHEMA)?;
+    drop(meta);
     for kind in RecordKind::ALL {
         transaction.open_table(table(kind))?;
     }

@@ -36,10 +36,10 @@ async fn everything_is_as_it_was() {
 
     let catalog = at(dir.path()).await;
     let same = |machine: &StateMachine| {
-        let StateMachine { arn, definition, format, role_arn, created, updated, revision_id, logging, tags, .. } =
+        let StateMachine { arn, definition, format, role_arn, created, updated, revision_id, logging, .. } =
             machine.clone();
         format!(
-            "{arn:?} {definition} {format:?} {role_arn} {created:?} {updated:?} {revision_id:?} {} {tags:?}",
+            "{arn:?} {definition} {format:?} {role_arn} {created:?} {updated:?} {revision_id:?} {}",
             logging.to_json()
         )
     };

@@ -55,8 +55,8 @@ pub(crate) fn creation(name: &str, definition: &str) -> CreateStateMachine {
         workflow_type: WorkflowType::Express,
         logging: None,
         tracing: None,
-        description: None,
         tags: Default::default(),
+        publish: None,
     }
 }
 

@@ -182,11 +182,15 @@ impl Node {
         matches!(self.kind, Kind::Array(_))
     }
 
-    /// What an error calls a procedure: its name, if it is a plain one.
-    pub(super) fn procedure_name(&self) -> Option<&Text> {
+    /// What an error calls a procedure: its name, if it is a plain one; of another call, how that begins.
+    pub(super) fn procedure_name(&self) -> Option<&str> {
         match &self.kind {
             Kind::Name(name) | Kind::Variable(name) => Some(name),
             Kind::Path(steps) => steps.first()?.procedure_name(),
+            Kind::Literal(literal) => literal.as_str(),
+            Kind::Call(_) | Kind::Partial(_) => Some("("),
+            Kind::Wildcard => Some("*"),
+            Kind::Descendant => Some("**"),
             _ => None,
         }
     }

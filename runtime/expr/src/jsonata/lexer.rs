@@ -157,7 +157,8 @@ impl Lexer {
             Some('t') => 9,
             Some('u') => {
                 let digits: String = self.source.iter().skip(self.at + 1).take(4).collect();
-                let unit = u16::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4 && !digits.contains('+'));
+                // Fewer than four only at the very end, which is then found to be missing.
+                let unit = u16::from_str_radix(&digits, 16).ok().filter(|_| !digits.contains('+'));
                 self.at += 4;
                 unit.ok_or_else(|| JsonataError::new(Code::S0104).at(self.at - 4))?
             }

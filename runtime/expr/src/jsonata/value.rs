@@ -438,7 +438,14 @@ impl Value {
     /// The value as an error message shows it: JSON where there is one.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Undefined | Self::Function(_) | Self::Tuples(_) => "undefined".to_owned(),
+            Self::Function(function) => match function.signature_text() {
+                // What is left of a function of jsonata-js in JSON.
+                Some(signature) => {
+                    format!("{{\"_jsonata_function\":true,\"signature\":{{\"definition\":\"{signature}\"}}}}")
+                }
+                None => "undefined".to_owned(),
+            },
+            Self::Undefined | Self::Tuples(_) => "undefined".to_owned(),
             Self::NotFinite(_) => "null".to_owned(),
             _ => self.to_document().ok().flatten().map_or_else(|| "null".to_owned(), |document| document.to_json()),
         }

@@ -84,6 +84,7 @@ impl<'a> Driver<'a> {
             role_arn: Text::from("arn:aws:iam::000000000000:role/r"),
             state_machine_arn: Text::from("arn:aws:states:us-east-1:000000000000:stateMachine:m"),
             state_machine_name: Text::from("m"),
+            ..Identity::default()
         });
         let start = ExecutionStart { input, identity, seed, started, history: HistoryLevel::All };
         Self {

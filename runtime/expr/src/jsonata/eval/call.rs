@@ -58,7 +58,7 @@ impl Evaluator<'_, '_> {
             && let Some(name) = steps[0].procedure_name()
             && !self.lookup(name, env).is_undefined()
         {
-            return Err(JsonataError::new(hint).at(node.position).token(name.as_str()));
+            return Err(JsonataError::new(hint).at(node.position).token(name));
         }
         Ok(procedure)
     }
@@ -111,7 +111,12 @@ impl Evaluator<'_, '_> {
             }
             Function::NextMatch { regex, text, from } => functions::call_regex(self, regex, text, Some(*from)),
             Function::Transform { transform, env } => {
-                let argument = arguments.into_iter().next().unwrap_or_default();
+                let mut arguments = arguments.into_iter();
+                let argument = arguments.next().unwrap_or_default();
+                let fits = argument.is_undefined() || argument.items().is_some() || argument.fields().is_some();
+                if let (true, Some(more)) = (fits, arguments.next()) {
+                    return Err(JsonataError::new(Code::T0410).value("value", &more).number("index", 2.0));
+                }
                 self.transform(transform, argument, env)
             }
             Function::TailCall(_) => Ok(Value::Function(function.clone())),

@@ -75,6 +75,15 @@ impl LambdaValue {
 }
 
 impl Function {
+    /// The signature as it is written, of a function that jsonata-js would define.
+    pub(crate) fn signature_text(&self) -> Option<&'static str> {
+        match self {
+            Self::Native(known) => Some(known.native.signature),
+            Self::Transform { .. } => Some("<(oa):o>"),
+            _ => None,
+        }
+    }
+
     /// How deep values are nested in it. Each kind that holds values keeps the number, since a function may hold
     /// another one twice.
     pub(crate) fn depth(&self) -> u32 {

@@ -90,6 +90,9 @@ impl Evaluator<'_, '_> {
         let mut results = Vec::with_capacity(items.len());
         for item in items {
             let value = self.eval(item, input, env)?;
+            if value.is_undefined() {
+                continue;
+            }
             if item.is_array_constructor() {
                 results.push(value);
             } else {
@@ -199,21 +202,25 @@ pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     }
 }
 
+/// Up to here a double holds every whole number.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 pub(in crate::jsonata) fn range(left: &Value, right: &Value) -> Outcome {
     let whole = |value: &Value, code| match value.as_f64() {
         _ if value.is_undefined() => Ok(None),
-        Some(number) if number.trunc() == number && number.abs() <= 9.007_199_254_740_992e15 => Ok(Some(number as i64)),
+        Some(number) if number.is_finite() && number.trunc() == number => Ok(Some(number)),
         _ => Err(JsonataError::new(code).value("value", value)),
     };
     let left = whole(left, Code::T2003)?;
     let right = whole(right, Code::T2004)?;
     match (left, right) {
         (Some(left), Some(right)) if left <= right => {
-            let size = right - left + 1;
-            if size > ARRAY_ITEMS_MAX as i64 {
-                return Err(JsonataError::new(Code::D2014).number("value", size as f64));
+            let size = right - left + 1.0;
+            // Beyond what a double counts exactly there is no next number.
+            if size > ARRAY_ITEMS_MAX as f64 || left.abs().max(right.abs()) > WHOLE_MAX {
+                return Err(JsonataError::new(Code::D2014).number("value", size));
             }
-            Ok(Value::Array(Rc::new(Array::range(left, right))))
+            Ok(Value::Array(Rc::new(Array::range(left as i64, right as i64))))
         }
         _ => Ok(Value::Undefined),
     }

@@ -25,12 +25,16 @@ impl Evaluator<'_, '_> {
             } else {
                 current = self.step(step, &input, env, at + 1 == steps.len())?;
             }
-            if !streaming && (current.is_undefined() || current.items().is_some_and(|items| items.len() == 0)) {
+            if !streaming && (current.is_undefined() || is_empty(&current)) {
                 break;
             }
             // A step that binds its values does not move on to them.
             if step.focus.is_none() {
-                input = current.clone();
+                input = match current.as_text() {
+                    // jsonata-js goes through a string as through an array, in this one place.
+                    Some(text) if at == 0 => self.characters(text)?,
+                    _ => current.clone(),
+                };
             }
         }
         let tuples = tuples.map(Rc::new);
@@ -49,6 +53,11 @@ impl Evaluator<'_, '_> {
             Some(group) => self.group(group, tuples.map_or(current, Value::Tuples), env),
             None => Ok(current),
         }
+    }
+
+    fn characters(&mut self, text: &str) -> Outcome {
+        self.budget.items(text.len())?;
+        Ok(Value::array(text.chars().map(|character| Value::from(character.to_string())).collect()))
     }
 
     /// One step over the items of a sequence; what they give is joined to one sequence.
@@ -320,6 +329,9 @@ impl Evaluator<'_, '_> {
         }
         let mut results = Vec::new();
         self.descend(input, &mut results)?;
+        if results.len() == 1 {
+            return Ok(results.swap_remove(0));
+        }
         Ok(Value::sequence(results))
     }
 
@@ -364,6 +376,10 @@ pub(in crate::jsonata) fn reset(value: Value) -> Value {
         }
         other => other,
     }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.items().is_some_and(|items| items.len() == 0) || value.as_str() == Some("")
 }
 
 fn is_cons(value: &Value) -> bool {

@@ -28,6 +28,9 @@ type Result<T = Value> = std::result::Result<T, JsonataError>;
 
 fn contains(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result {
     let Some(text) = arguments.get(0).as_text() else { return Ok(Value::Undefined) };
+    if arguments.get(1).is_undefined() {
+        return Ok(Value::Undefined);
+    }
     evaluator.budget.spend((text.len() / BYTES_PER_STEP) as u64)?;
     Ok(Value::from(match arguments.text(1) {
         Some(token) => text.contains(token),
@@ -111,6 +114,9 @@ fn replace(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Resu
     }
     let replacement = arguments.get(2);
     if let Some(pattern) = arguments.text(1) {
+        if !text.contains(pattern) {
+            return Ok(Value::from(text.clone()));
+        }
         let replacement = replacement.as_str().ok_or_else(|| no_text(replacement))?;
         // `count < limit` in the reference: a limit of 1.5 replaces twice.
         let times = (limit.ceil() as usize).min(text.matches(pattern).count());

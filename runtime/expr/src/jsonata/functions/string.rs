@@ -116,8 +116,8 @@ fn substring(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Re
 
 /// An argument of `Array.prototype.slice` as a position between 0 and `length`: negative counts from the end.
 fn position(at: f64, length: f64) -> usize {
-    let at = at.trunc();
     // A position that is no number casts to 0.
+    let at = if at.is_nan() { 0.0 } else { at.trunc() };
     if at < 0.0 { (length + at).max(0.0) as usize } else { at.min(length) as usize }
 }
 

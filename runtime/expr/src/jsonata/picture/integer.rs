@@ -139,7 +139,7 @@ impl IntegerPicture {
     /// Reads a number; NaN where the text is not one. Like jsonata-js it does not insist on the picture's shape.
     pub(super) fn read(&self, text: &str) -> Result<f64, JsonataError> {
         Ok(match &self.style {
-            Style::Letters(_) => read_letters(text),
+            Style::Letters(upper) => read_letters(text, if *upper { b'A' } else { b'a' }),
             Style::Roman(_) => read_roman(text),
             Style::Words(_) => read_words(&text.to_lowercase()),
             Style::Decimal(pattern) => pattern.read(text, self.ordinal),
@@ -272,10 +272,9 @@ fn letters(mut number: f64, first: u8) -> String {
     reversed.iter().rev().collect()
 }
 
-/// Either case is read, so that text is read as freely as the names of months are matched.
-fn read_letters(text: &str) -> f64 {
-    let digit = |char: char| char.is_ascii_alphabetic().then(|| f64::from(char.to_ascii_lowercase() as u8 - b'a' + 1));
-    text.chars().try_fold(0.0, |sum, char| Some(sum * 26.0 + digit(char)?)).unwrap_or(f64::NAN)
+/// Reads spreadsheet letters. What is no letter counts by its distance from the `first`, as in jsonata-js.
+fn read_letters(text: &str, first: u8) -> f64 {
+    text.encode_utf16().fold(0.0, |sum, unit| sum * 26.0 + f64::from(unit) - f64::from(first) + 1.0)
 }
 
 const ROMAN: &[(f64, &str)] = &[

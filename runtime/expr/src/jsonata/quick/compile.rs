@@ -86,6 +86,10 @@ impl<'n> Compiler<'n> {
             Kind::Array(items) => {
                 let mut compiled = Vec::with_capacity(items.len());
                 for item in items {
+                    if item.is_array_constructor() && !item.predicates.is_empty() {
+                        // It may come to nothing: the general engine knows what that makes of the array.
+                        return None;
+                    }
                     compiled.push(Item { op: self.node(item)?, nested: item.is_array_constructor() });
                 }
                 Op::Array { items: compiled.into(), cons: node.cons_array }
@@ -170,7 +174,13 @@ impl<'n> Compiler<'n> {
     fn head<'a>(&mut self, steps: &'a [Node]) -> Option<(Head, &'a [Node])> {
         let (first, rest) = steps.split_first()?;
         if first.cons_array {
-            return if first.stages.is_empty() { Some((Head::Constructor(self.node(first)?), rest)) } else { None };
+            // Only what certainly gives an array: of another value the general engine makes what jsonata-js does.
+            let plain = first.is_array_constructor() && first.stages.is_empty() && first.predicates.is_empty();
+            return if plain && first.group.is_none() {
+                Some((Head::Constructor(self.node(first)?), rest))
+            } else {
+                None
+            };
         }
         let Kind::Variable(name) = &first.kind else { return Some((Head::Relative, steps)) };
         let local = self.locals.iter().any(|(known, _)| known == name);

@@ -137,7 +137,10 @@ impl<'e> Run<'e, '_, '_> {
             match item.view() {
                 View::Object(object) => {
                     if let Some(value) = object.get(name) {
-                        found.extend(value.as_array().unwrap_or(std::slice::from_ref(value)));
+                        match value.as_array() {
+                            Some(values) => found.extend(values),
+                            None => found.push(value),
+                        }
                     }
                 }
                 View::Array(items) => self.name_of_items(name, items, found)?,

@@ -205,8 +205,15 @@ impl<'e> Run<'e, '_, '_> {
         }
         let left = self.eval(&binary.left, at)?;
         match binary.operator {
-            Operator::And => Ok(truth(self.truthy(&left)? && self.tested(&binary.right, at)?)),
-            Operator::Or => Ok(truth(self.truthy(&left)? || self.tested(&binary.right, at)?)),
+            Operator::And | Operator::Or => {
+                // What fails on the right is blamed on the operator.
+                let blamed = |error: JsonataError| error.at(binary.position).token(binary.operator.text());
+                let decided = self.truthy(&left).map_err(blamed)?;
+                if decided == (binary.operator == Operator::Or) {
+                    return Ok(truth(decided));
+                }
+                self.tested(&binary.right, at).map(truth).map_err(blamed)
+            }
             operator => {
                 let right = self.eval(&binary.right, at)?;
                 self.operate(operator, left, right)
@@ -340,12 +347,15 @@ impl<'e> Run<'e, '_, '_> {
         let mut made = Gather::default();
         for item in items {
             let value = self.eval(&item.op, at)?;
+            if value.is_nothing() {
+                continue;
+            }
             if item.nested {
                 made.push(value);
             } else if let Val::Own(Value::Array(array)) = &value {
                 self.pay(array.items().len())?;
                 made.join(Val::Own(Value::Array(Rc::new(array.unmarked(false)))));
-            } else if !value.is_nothing() {
+            } else {
                 self.pay(value.source().len())?;
                 made.join(value);
             }
