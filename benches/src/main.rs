@@ -1,5 +1,5 @@
-//! The first figures, in one sitting: what an expression costs, a step, a call, a start over HTTP beside a bare echo, a parked
-//! execution, and what hostile neighbours do to a workflow's latency.
+//! The first figures, in one sitting: what an expression costs, a step, a call, a start over HTTP beside a bare echo,
+//! a parked execution, and what hostile neighbours do to a workflow's latency.
 //!
 //! `cargo run --release -p fleetstep-benches` prints them as Markdown. The machine is rarely quiet: read the
 //! ratios and the medians, not one absolute time.

@@ -186,7 +186,7 @@ fn sorted(entries: &[(Text, Document)]) -> Box<[u32]> {
 fn drop_repeats_linear(entries: &mut Vec<(Text, Document)>) {
     let mut at = 1;
     while at < entries.len() {
-        match entries[..at].iter().position(|(key, _)| *key == entries[at].0) {
+        match entries[..at].iter().position(|(key, _)| same_key(key, &entries[at].0)) {
             Some(first) => entries[first].1 = entries.remove(at).1,
             None => at += 1,
         }

@@ -56,6 +56,33 @@ fn stays_within_bounds() {
             "U1001",
         ),
         (
+            "nesting arrays in a loop",
+            "$reduce([1..100000], function($a, $i){[[$a]]}, 1)".to_owned(),
+            "U1001",
+        ),
+        (
+            "nesting objects in a loop",
+            "$reduce([1..100000], function($a, $i){{'a': $a}}, 1)".to_owned(),
+            "U1001",
+        ),
+        (
+            "doubling an array in a loop",
+            "$reduce([1..100], function($a, $i){$append($a, $a)}, [1])".to_owned(),
+            "U1001",
+        ),
+        (
+            "doubling a string in a loop",
+            "$reduce([1..100], function($a, $i){$a & $a}, 'a')".to_owned(),
+            "U1001",
+        ),
+        (
+            "loops in loops",
+            "$map([1..1000], function($i){$map([1..1000], function($j){$filter([1..1000], function($k){$k = $i})})})"
+                .to_owned(),
+            "U1001",
+        ),
+        ("a path of ranges", "$sum([1..3000].([1..3000].($ + 1)))".to_owned(), "U1001"),
+        (
             "nesting objects",
             "($f := function($n, $a){$n = 0 ? $a : $f($n - 1, {'a': $a})}; $f(100000, 1))".to_owned(),
             "U1001",

@@ -1,8 +1,8 @@
-//! The compiled form of what workflows use all day: paths, operators, constructors, blocks with variables, the functions
-//! of the library, and the functions that take a lambda as loops.
+//! The compiled form of what workflows use all day: paths, operators, constructors, blocks with variables, the
+//! functions of the library, and the functions that take a lambda as loops.
 //!
-//! A whole expression is compiled to it or none of it: [`Quick::compile`] says no to whatever is rare (`%`, `@`, `#`, `^`,
-//! `*`, transforms, regular expressions, function values), and the general engine takes the expression then. Results,
+//! A whole expression is compiled to it or none of it: [`Quick::compile`] says no to whatever is rare (`%`, `@`, `#`,
+//! `^`, `*`, transforms, regular expressions, function values), and the general engine takes the expression then. Results,
 //! errors and their texts are those of the general engine, from which this form has its casts, operators and functions;
 //! a test runs both over every expression at hand.
 //!

@@ -342,7 +342,7 @@ impl<'e> Run<'e, '_, '_> {
             if !value.is_nothing() {
                 items.join(value);
             }
-            return Ok(constructed(items.into_values(), cons));
+            return constructed(items.into_values(), cons);
         }
         let mut made = Gather::default();
         for item in items {
@@ -360,7 +360,7 @@ impl<'e> Run<'e, '_, '_> {
                 made.join(value);
             }
         }
-        Ok(constructed(made.into_values(), cons))
+        constructed(made.into_values(), cons)
     }
 
     /// An object over the items of the context; with plain keys there is one group of all the items.
@@ -521,10 +521,10 @@ fn truth<'e>(truth: bool) -> Val<'e> {
     Val::Own(Value::from(truth))
 }
 
-fn constructed<'e>(items: Vec<Value>, cons: bool) -> Val<'e> {
+fn constructed<'e>(items: Vec<Value>, cons: bool) -> Outcome<Val<'e>> {
     let mut array = Array::plain(items);
     array.cons = cons;
-    Val::Own(Value::Array(Rc::new(array)))
+    Value::Array(Rc::new(array)).checked().map(Val::Own)
 }
 
 /// Nothing for an empty sequence, its item for one of a single item.

@@ -2,7 +2,8 @@
 //! hand.
 
 use crate::jsonata::{Ambient, Answer, Budget, Code, Jsonata, JsonataError};
-use fleetstep_document::{Document, Text};
+use crate::{Chance, Scope, VariableNames};
+use fleetstep_document::{Document, ObjectBuilder, Text};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -82,6 +83,55 @@ fn own_expressions() {
     }
     let (quick, all) = tally.finish();
     assert_eq!(quick, all);
+}
+
+/// The same table as the states of a workflow have it: `$states` of the scope, variables by slot, no `$`.
+#[test]
+fn own_expressions_in_a_workflow() {
+    let document = Document::parse(include_bytes!("input.json")).expect("the test's own JSON");
+    let input = document.get("input").expect("it has a member `input`");
+    let parts = [("input", input), ("result", &document), ("errorOutput", input), ("context", &document)];
+    let states =
+        parts.iter().fold(ObjectBuilder::default(), |states, (name, part)| states.with(*name, (*part).clone()));
+    let bindings = vec![(Text::from("whole"), document.clone()), (Text::from("states"), states.build())];
+    let chance = Chance::new(1);
+    let mut differences = Vec::new();
+    let mut all = 0;
+    for source in include_str!("expressions.txt").lines().filter(|line| !line.is_empty() && !line.starts_with("//")) {
+        for member in ["input", "result", "errorOutput", "context"] {
+            let source = source.replace("$states.input", &format!("$states.{member}"));
+            let compiled = Jsonata::compile(&source).expect("the test's own expression");
+            let mut names = VariableNames::default();
+            // Only this form knows what `$states` is, and takes no part of it that there is not.
+            let Some(quick) = compiled.quick(&mut names) else { continue };
+            let variables: Vec<_> =
+                names.names().iter().map(|name| (name == "whole").then(|| document.clone())).collect();
+            let scope = Scope {
+                root: &document,
+                input,
+                result: Some(&document),
+                error_output: Some(input),
+                context: &document,
+                variables: &variables,
+                chance: &chance,
+                now_us: 0,
+            };
+            let result = quick.evaluate(&scope, &mut Budget::new(&mut World(1)));
+            let result = result.map(|value| value.map_or(Answer::Nothing, Answer::Document));
+            let general = compiled.evaluate_generally(None, bindings.clone(), &mut Budget::new(&mut World(1)));
+            if let Some(at_hand) = quick.at_hand(&scope)
+                && !matches!(&result, Ok(Answer::Document(document)) if document == at_hand)
+            {
+                differences.push(format!("{source}\n at hand: {at_hand}\n   quick: {}", told(&result)));
+            }
+            if told(&result) != told(&general) {
+                differences.push(format!("{source}\n   quick: {}\n general: {}", told(&result), told(&general)));
+            }
+            all += 1;
+        }
+    }
+    assert!(differences.is_empty(), "{} differ\n{}", differences.len(), differences.join("\n"));
+    assert!(all > 1000, "only {all} were compared");
 }
 
 #[test]
