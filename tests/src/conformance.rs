@@ -76,10 +76,8 @@ pub fn run(way: Way, scratch: &Path) -> Result<Option<Report>> {
     runner.args(["--type", "EXPRESS", "--mode", "sync"]).arg("--json").arg(&json);
     match way {
         Way::Plain => {
-            // The log is written a little after the answer.
             let program = program::folder()?.join("fleetstep");
-            let reader =
-                format!("sleep 1; '{}' logs '{}' --execution {{executionArn}}", program.display(), log.display());
+            let reader = format!("'{}' logs '{}' --execution {{executionArn}}", program.display(), log.display());
             runner.args(["--api-type", "EXPRESS", "--log-reader", &reader]);
         }
         Way::History => _ = runner.args(["--history", "--kind", "execution"]),

@@ -119,10 +119,10 @@ mod tests {
         let line = r#"{"type":"ExecutionFailed","details":{"cause":"b"},"execution_arn":"arn:aws:states:r:a:express:orders:n:u"}"#;
         let of = |execution: Option<&str>, workflow: Option<&str>, kind: Option<&str>| {
             let text = |text: Option<&str>| text.map(str::to_owned);
-            let logs =
-                Logs { file: PathBuf::new(), execution: text(execution), workflow: text(workflow), kind: text(kind) };
-            logs.is_wanted(line)
+            let (execution, workflow, kind) = (text(execution), text(workflow), text(kind));
+            Logs { file: PathBuf::new(), execution, workflow, kind, follow: false }.look_at(line)
         };
+        let is_wanted = |execution, workflow, kind| of(execution, workflow, kind).is_wanted;
         assert!(is_wanted(None, None, None));
         assert!(is_wanted(Some("arn:aws:states:r:a:express:orders:n:u"), Some("orders"), Some("ExecutionFailed")));
         assert!(!is_wanted(Some("arn:aws:states:r:a:express:orders:n"), None, None));
