@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
-/// The folder that the program lies in, in the profile of the test binary; brought up to date by cargo first, which a
-/// test of another package does not do by itself.
+/// The folder that the program lies in, in the profile of this binary; brought up to date by cargo first, which a test
+/// or a program of another package does not do by itself.
 ///
 /// # Errors
 /// A program that does not build.
@@ -18,8 +18,10 @@ pub fn folder() -> Result<PathBuf> {
     if let Some(folder) = FOLDER.get() {
         return Ok(folder.clone());
     }
-    let test = std::env::current_exe()?;
-    let folder = test.ancestors().nth(2).context("a test binary lies in TARGET/PROFILE/deps")?;
+    let this = std::env::current_exe()?;
+    // A test lies in TARGET/PROFILE/deps, a program in TARGET/PROFILE.
+    let folder =
+        this.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).context("a binary lies in a folder")?;
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(profile) => profile,

@@ -4,9 +4,11 @@
 //! Where the documentation is silent they do as the service was seen to: a number is cut towards zero, an argument
 //! that is not there gives nothing, one of a wrong type is `T0410`, one of a wrong value `D3137`.
 
-use crate::jsonata::{Arguments, Code, Dialect, Evaluator, JsonataError, Native, TOO_LARGE, Value, exceeded};
+use crate::jsonata::{
+    Arguments, Code, Dialect, Evaluator, JsonataError, Native, TOO_LARGE, Value, exceeded, number_document,
+};
 use crate::primitive::{JavaRandom, digest, uuid_of};
-use fleetstep_document::Document;
+use fleetstep_document::{Document, Number, ObjectBuilder, View};
 use std::sync::LazyLock;
 
 /// How many items `$range` may give: so many the service gives, and not one more.
@@ -108,5 +110,27 @@ fn parse(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Outcom
     let Some(text) = arguments.text(0) else { return Ok(Value::Undefined) };
     evaluator.budget.read(text.len())?;
     evaluator.budget.allocate(PARSED_TIMES * text.len())?;
-    Document::parse(text.as_bytes()).map(Value::Document).map_err(|_| refused("Invalid JSON"))
+    let parsed = Document::parse(text.as_bytes()).ok().and_then(|parsed| with_doubles(&parsed));
+    parsed.map(Value::Document).ok_or_else(|| refused("Invalid JSON"))
+}
+
+/// A document whose numbers are what a computation would make of them: `-0` is `0`, `1.0` is `1`. `None` where one is
+/// too large for a double, which the service does not read. Documents nest less deep than a stack is.
+fn with_doubles(document: &Document) -> Option<Document> {
+    Some(match document.view() {
+        View::Number(Number::Int(_)) => document.clone(),
+        View::Number(number) => {
+            let number = number.as_f64();
+            number.is_finite().then(|| number_document(number))?
+        }
+        View::Array(items) => Document::from(items.iter().map(with_doubles).collect::<Option<Vec<_>>>()?),
+        View::Object(fields) => {
+            let mut object = ObjectBuilder::with_capacity(fields.len());
+            for (key, value) in fields.iter() {
+                object.push(key.clone(), with_doubles(value)?);
+            }
+            object.build()
+        }
+        _ => document.clone(),
+    })
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 /// Runs the first state, and checks its outcome, its length and that nothing is left running.
+#[allow(clippy::disallowed_methods)] // The runtime's own clock, which is paused.
 async fn check(program: Program, host: fn(Call) -> Reply, outcome: Outcome, seconds: u64) {
     let engine = engine(1);
     let begun = tokio::time::Instant::now();

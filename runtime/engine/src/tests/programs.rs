@@ -85,7 +85,7 @@ pub(crate) fn parallel(branches: &[u32], catch: Option<u32>) -> Kind {
 /// Runs a list for each of so many items, two at a time.
 pub(crate) fn map(items: i64, processor: u32, catch: Option<u32>) -> Kind {
     Kind::Map(Map {
-        items: Some(Expr::literal(Document::from((0..items).map(Document::from).collect::<Vec<_>>()))),
+        items: Expr::literal(Document::from((0..items).map(Document::from).collect::<Vec<_>>())),
         item_selector: None,
         processor: BranchId(processor),
         max_concurrency: Some(Expr::literal(Document::from(2_i64))),

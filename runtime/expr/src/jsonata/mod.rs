@@ -27,6 +27,7 @@ mod value;
 
 pub use budget::{Ambient, Budget, DEPTH_MAX, MADE_BYTES_MAX, STEPS_MAX};
 pub(crate) use budget::{TOO_LARGE, exceeded};
+pub(crate) use cast::number_document;
 pub use dialect::Dialect;
 pub(crate) use dialect::{Arguments, Native};
 pub use error::{Code, JsonataError};
