@@ -66,9 +66,8 @@ pub struct ServerFlags {
     /// Seconds that running executions get to end after SIGTERM [default: 30]
     #[arg(long, value_name = "N")]
     pub drain_seconds: Option<u64>,
-    /// What is kept in memory of the history of every execution, beyond what its state machine's
-    /// loggingConfiguration asks for [default: OFF]
-    #[arg(long, value_name = "LEVEL", ignore_case = true)]
+    /// Keep the history of every execution in memory: OFF (what its loggingConfiguration asks for), FATAL, ERROR or ALL [default: OFF]
+    #[arg(long, value_name = "LEVEL", ignore_case = true, hide_possible_values = true)]
     pub history_level: Option<Level>,
     /// Write the events that loggingConfiguration asks for to standard output, as JSON lines
     #[arg(long)]
