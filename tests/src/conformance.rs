@@ -1,6 +1,6 @@
 //! The recorded cases of the real service, run by their own runner, and the page that tells the score.
 
-use crate::{Server, clients, program, root, shared};
+use crate::{Server, clients, program, root, shared, suite};
 use anyhow::{Context as _, Result, bail};
 use fleetstep_engine::HistoryLevel;
 use fleetstep_server::settings::Settings;
@@ -178,9 +178,13 @@ pub fn exceptions() -> impl Iterator<Item = Exception> {
     })
 }
 
-/// The page: scores, exceptions, differences.
-#[must_use]
-pub fn page(plain: &Report, history: &Report) -> String {
+/// The page: scores, exceptions, differences. `None` where there is no JSONata suite beside the checkout.
+///
+/// # Errors
+/// A JSONata suite that cannot be read.
+pub fn page(plain: &Report, history: &Report) -> Result<Option<String>> {
+    let Some(folder) = shared("jsonata-suite") else { return Ok(None) };
+    let jsonata = suite::run(&folder)?;
     let mut out = String::from(HEAD);
     for (area, score) in &plain.areas {
         row(&mut out, area, *score, history.areas.get(area).copied());
@@ -195,9 +199,10 @@ pub fn page(plain: &Report, history: &Report) -> String {
         let only = if way == Way::History { " (its history)" } else { "" };
         push(&mut out, format_args!("- `{id}`{only}: {reason}\n"));
     }
-    out.push('\n');
+    let (passed, failed, skipped) = (jsonata.passed, jsonata.failures.len(), jsonata.skipped);
+    push(&mut out, format_args!("{JSONATA}\n{passed} passed, {failed} failed, {skipped} skipped.\n\n"));
     out.push_str(DIFFERENCES);
-    out
+    Ok(Some(out))
 }
 
 const HEAD: &str = "# Conformance
@@ -220,6 +225,13 @@ one.
 
 ## Cases that fail
 
+";
+
+const JSONATA: &str = "
+## JSONata
+
+The official test suite of JSONata 2.2, by `cargo run --release -p fleetstep-tests --bin jsonata-suite -- DIRECTORY`, which takes any
+directory in its format. Skipped are texts with an unpaired surrogate, which JSON that a workflow carries cannot hold.
 ";
 
 fn row(out: &mut String, area: &str, score: Score, history: Option<Score>) {

@@ -6,6 +6,8 @@ pub mod conformance;
 pub mod http;
 pub mod markdown;
 pub mod program;
+#[path = "../../runtime/expr/tests/suite/mod.rs"]
+pub mod suite;
 
 use anyhow::{Context as _, Result, bail};
 use fleetstep_server::deploy::Deployment;

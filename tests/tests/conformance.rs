@@ -17,9 +17,10 @@ fn report(way: Way) -> Option<Report> {
 fn recorded_cases_pass() {
     let (Some(plain), Some(history)) = (report(Way::Plain), report(Way::History)) else { return };
     assert!(plain.total().passed > 800 && history.total().passed > 600, "cases were run");
+    let Some(page) = page(&plain, &history).expect("the suite is readable") else { return };
     let written = std::fs::read_to_string(root().join("docs/conformance.md")).unwrap_or_default();
     assert!(
-        written == page(&plain, &history),
+        written == page,
         "docs/conformance.md is behind: cargo run --release -p fleetstep-tests --bin conformance-report"
     );
 }

@@ -13,7 +13,7 @@ fn main() -> Result<()> {
     let plain = run(Way::Plain, &scratch)?.context(absent)?;
     eprintln!("every execution with its history …");
     let history = run(Way::History, &scratch)?.context(absent)?;
-    std::fs::write(root().join("docs/conformance.md"), page(&plain, &history))?;
+    std::fs::write(root().join("docs/conformance.md"), page(&plain, &history)?.context(absent)?)?;
     for report in [&plain, &history] {
         let total = report.total();
         println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);

@@ -2,11 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use fleetstep_tests::suite;
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-#[path = "../../../runtime/expr/tests/suite/mod.rs"]
-mod suite;
 
 /// Runs the cases of a JSONata suite, prints those that fail, and counts.
 #[derive(Parser)]

@@ -3,7 +3,7 @@
 //! A case has `group`, `case`, `expr`, an input (`data`, or the name of a `dataset`, `null` for none), `bindings`,
 //! perhaps a `depth` and a `timelimit`, and what is expected: `result`, `undefinedResult` or `code`.
 //!
-//! The tests of `fleetstep-expr` and the program `jsonata-suite` both have this module.
+//! The tests of `fleetstep-expr` and the library of `fleetstep-tests` both have this module.
 
 use fleetstep_document::{Document, Text};
 use fleetstep_expr::jsonata::{Ambient, Answer, Budget, Jsonata, JsonataError};
@@ -14,32 +14,35 @@ use std::path::{Path, PathBuf};
 
 /// What came of a suite.
 #[derive(Default)]
-pub(crate) struct Report {
+pub struct Report {
     /// How many cases passed.
-    pub(crate) passed: usize,
+    pub passed: usize,
     /// Those that did not.
-    pub(crate) failures: Vec<Failure>,
+    pub failures: Vec<Failure>,
     /// Lines that are no text: an unpaired UTF-16 surrogate has no place in JSON that a workflow may carry.
-    pub(crate) skipped: usize,
+    pub skipped: usize,
 }
 
 /// A case that did not pass.
-pub(crate) struct Failure {
+pub struct Failure {
     /// `group/case`
-    pub(crate) name: String,
+    pub name: String,
     /// The expression.
-    pub(crate) expression: String,
+    pub expression: String,
     /// What was expected.
-    pub(crate) expected: String,
+    pub expected: String,
     /// What came instead.
-    pub(crate) got: String,
+    pub got: String,
 }
 
 /// Steps that stand for a millisecond of a case's own limit of time.
 const STEPS_PER_MS: u64 = 10_000;
 
 /// Runs all cases of `directory`.
-pub(crate) fn run(directory: &Path) -> io::Result<Report> {
+///
+/// # Errors
+/// A file that cannot be read, or a dataset that is no JSON.
+pub fn run(directory: &Path) -> io::Result<Report> {
     let mut datasets = HashMap::new();
     for file in files(&directory.join("datasets"), "json")? {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
