@@ -28,11 +28,23 @@ pub(super) struct Compiler<'n> {
     pub(super) natives: Vec<&'static str>,
     depth: usize,
     nodes: u64,
+    /// How often `$` is read.
+    dollars: u32,
 }
 
 impl<'n> Compiler<'n> {
     pub(super) fn new(names: &'n mut VariableNames, dialect: &'static Dialect, workflow: bool) -> Self {
-        Self { names, dialect, workflow, locals: Vec::new(), slots: 0, natives: Vec::new(), depth: 0, nodes: 0 }
+        Self {
+            names,
+            dialect,
+            workflow,
+            locals: Vec::new(),
+            slots: 0,
+            natives: Vec::new(),
+            depth: 0,
+            nodes: 0,
+            dollars: 0,
+        }
     }
 
     /// A node outside of the tail of a lambda.
@@ -127,7 +139,10 @@ impl<'n> Compiler<'n> {
             return Some(Start::Local(*slot));
         }
         match name.as_str() {
-            "" => Some(Start::Current),
+            "" => {
+                self.dollars += 1;
+                Some(Start::Current)
+            }
             "$" => Some(Start::Whole),
             "states" if self.workflow => None,
             name if self.dialect.function(name).is_some() => None,
@@ -176,11 +191,13 @@ impl<'n> Compiler<'n> {
         if first.cons_array {
             // Only what certainly gives an array: of another value the general engine makes what jsonata-js does.
             let plain = first.is_array_constructor() && first.stages.is_empty() && first.predicates.is_empty();
-            return if plain && first.group.is_none() {
-                Some((Head::Constructor(self.node(first)?), rest))
-            } else {
-                None
-            };
+            if !plain || first.group.is_some() {
+                return None;
+            }
+            let dollars = self.dollars;
+            let made = self.node(first)?;
+            // There `$` is a sequence of the context, of which only the general engine knows how it falls together.
+            return (self.dollars == dollars).then_some((Head::Constructor(made), rest));
         }
         let Kind::Variable(name) = &first.kind else { return Some((Head::Relative, steps)) };
         let local = self.locals.iter().any(|(known, _)| known == name);
