@@ -44,7 +44,7 @@ fn order() -> String {
         json!({"sku": format!("sku-{at:04}"), "name": format!("item {at}"), "price": (at * 37 % 100) as f64 + 0.5,
             "qty": at % 7 + 1, "tags": ["new"]})
     };
-    let items: Vec<Value> = (0..100).map(item).collect();
+    let items: Vec<Value> = (0..112).map(item).collect();
     json!({"a": {"b": 42, "c": {"d": 7}}, "path": {"to": {"leaf": 17}}, "orderId": "A-1001", "express": true,
         "customer": {"id": 42, "name": "Ada Lovelace", "email": "ada@example.com"}, "total": 21.25, "items": items})
     .to_string()

@@ -2,6 +2,7 @@
 
 use crate::condition::Condition;
 use crate::intrinsic::Call;
+use crate::jsonata::Walk;
 use crate::path::{Flaw, Miss, Path, Root, clipped_json, variable};
 use crate::query::{self, Query};
 use crate::template::Template;
@@ -16,6 +17,8 @@ pub struct Expr(Arc<Compiled>);
 
 #[derive(Debug)]
 struct Compiled {
+    /// Of a JSONata expression that is a walk and nothing else: beside its kind, where it is found at once.
+    walk: Option<Walk>,
     kind: Kind,
     field: Text,
     source: Text,
@@ -119,7 +122,11 @@ impl Expr {
     }
 
     pub(crate) fn new(kind: Kind, field: &str, source: &str) -> Self {
-        Self(Arc::new(Compiled { kind, field: Text::from(field), source: Text::from(source) }))
+        let walk = match &kind {
+            Kind::Query(query) => query.walk(),
+            _ => None,
+        };
+        Self(Arc::new(Compiled { walk, kind, field: Text::from(field), source: Text::from(source) }))
     }
 
     /// The value.
@@ -128,9 +135,9 @@ impl Expr {
     /// What the service answers when a path finds nothing or a function refuses its arguments.
     #[inline]
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Document, EvalError> {
-        let found = match &self.0.kind {
-            Kind::Path(path) | Kind::Reference(path) => path.at_hand(scope),
-            Kind::Query(query) => query.at_hand(scope),
+        let found = match (&self.0.walk, &self.0.kind) {
+            (Some(walk), _) => walk.at_hand(scope),
+            (None, Kind::Path(path) | Kind::Reference(path)) => path.at_hand(scope),
             _ => None,
         };
         match found {

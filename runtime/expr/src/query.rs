@@ -1,7 +1,7 @@
 //! JSONata fields: values in which strings of the form `{% … %}` are expressions.
 
 use crate::expr::Kind;
-use crate::jsonata::{Ambient, Answer, Budget, Code, Jsonata, JsonataError, Quick};
+use crate::jsonata::{Ambient, Answer, Budget, Code, Jsonata, JsonataError, Quick, Walk};
 use crate::library::WORKFLOW;
 use crate::path::clipped_json;
 use crate::template::{DEPTH_MAX, Template, constant};
@@ -55,6 +55,11 @@ impl Query {
         let quick = program.quick(names);
         let states = references.states.into();
         Ok(Self { field: Text::from(field), source: Text::from(source), quick, program, variables, states })
+    }
+
+    /// The walk that it is, if it is nothing else.
+    pub(crate) fn walk(&self) -> Option<Walk> {
+        self.quick.as_ref()?.walk()
     }
 
     /// The value where nothing has to be made for it.

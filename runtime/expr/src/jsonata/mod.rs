@@ -33,6 +33,6 @@ pub(crate) use dialect::{Arguments, Native};
 pub use error::{Code, JsonataError};
 pub(crate) use eval::Evaluator;
 pub use program::{Answer, Jsonata};
-pub(crate) use quick::Quick;
+pub(crate) use quick::{Quick, Walk};
 pub(crate) use value::Value;
 use value::{Items, ObjectValue};

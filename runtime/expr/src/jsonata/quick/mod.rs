@@ -24,7 +24,7 @@ use super::value::Array;
 use super::{Budget, Dialect, Evaluator, JsonataError, Value};
 use crate::{Scope, VariableNames};
 use compile::Compiler;
-use fleetstep_document::Document;
+use fleetstep_document::{Document, Text};
 use op::{Op, Start};
 use run::Run;
 use std::cell::OnceCell;
@@ -50,6 +50,36 @@ struct Roots<'e> {
     /// `$states`
     states: Option<&'e Scope<'e>>,
     variables: &'e [Option<Document>],
+}
+
+/// `start.key.key`
+#[derive(Debug)]
+pub(crate) struct Walk {
+    start: Start,
+    keys: Box<[Text]>,
+}
+
+impl Walk {
+    /// What it leads to, where nothing has to be made for it.
+    #[inline]
+    pub(crate) fn at_hand<'s>(&self, scope: &Scope<'s>) -> Option<&'s Document> {
+        follow(self.start, &self.keys, scope)
+    }
+}
+
+#[inline]
+fn follow<'s>(start: Start, keys: &[Text], scope: &Scope<'s>) -> Option<&'s Document> {
+    let mut found = match start {
+        Start::Input => scope.input,
+        Start::Result => scope.result?,
+        Start::ErrorOutput => scope.error_output?,
+        Start::Variable(slot) => scope.variables.get(slot as usize)?.as_ref()?,
+        _ => return None,
+    };
+    for key in keys {
+        found = found.get(key)?;
+    }
+    Some(found)
 }
 
 impl Quick {
@@ -83,27 +113,25 @@ impl Quick {
         self.natives.contains(&name)
     }
 
-    /// The value where nothing has to be made for it: a path that leads to a place, a constant. It stands beside
-    /// [`Self::evaluate`] since it is what nearly every field of a state asks for.
+    /// The value where nothing has to be made for it: a constant, or a place that a walk leads to.
     #[inline]
     pub(crate) fn at_hand<'s>(&'s self, scope: &Scope<'s>) -> Option<&'s Document> {
-        let (start, keys) = match &self.root {
-            Op::Path(path) => path.walk()?,
-            Op::Constant(document) => return Some(document),
-            Op::Start(start) => (*start, &[][..]),
-            _ => return None,
-        };
-        let mut found = match start {
-            Start::Input => scope.input,
-            Start::Result => scope.result?,
-            Start::ErrorOutput => scope.error_output?,
-            Start::Variable(slot) => scope.variables.get(slot as usize)?.as_ref()?,
-            _ => return None,
-        };
-        for key in keys {
-            found = found.get(key)?;
+        match &self.root {
+            Op::Constant(document) => Some(document),
+            Op::Path(path) => path.walk().and_then(|(start, keys)| follow(start, keys, scope)),
+            Op::Start(start) => follow(*start, &[], scope),
+            _ => None,
         }
-        Some(found)
+    }
+
+    /// The walk that the whole expression is, if it is one, to be kept where it is found at once: it is what nearly
+    /// every field of a state asks for.
+    pub(crate) fn walk(&self) -> Option<Walk> {
+        match &self.root {
+            Op::Path(path) => path.walk().map(|(start, keys)| Walk { start, keys: keys.into() }),
+            Op::Start(start) => Some(Walk { start: *start, keys: Box::default() }),
+            _ => None,
+        }
     }
 
     /// The value; `None` for JSONata's undefined. Outside of a workflow's own data there is no `$`.

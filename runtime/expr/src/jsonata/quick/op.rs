@@ -38,7 +38,7 @@ pub(super) enum Op {
 }
 
 /// Where a value comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     /// `$`
     Current,
