@@ -10,6 +10,7 @@ mod call;
 mod echo;
 mod expr;
 mod http;
+mod inprocess;
 mod load;
 mod neighbours;
 mod parked;
@@ -49,6 +50,8 @@ enum Figure {
     Step,
     /// Microseconds of a Wasm call
     Call,
+    /// Executions with no HTTP: a second's worth of one core, a second core, a Map
+    Inprocess,
     /// CPU microseconds of a StartSyncExecution over HTTP beside a bare hyper echo
     Http,
     /// Bytes of a parked execution
@@ -86,6 +89,9 @@ fn measure(flags: &Flags) -> Result<()> {
     }
     if wanted(Figure::Call) {
         call::measure(flags.rounds)?;
+    }
+    if wanted(Figure::Inprocess) {
+        inprocess::measure(flags.rounds)?;
     }
     if wanted(Figure::Http) {
         http::measure(flags.rounds, flags.seconds)?;
