@@ -37,6 +37,9 @@ struct Flags {
     /// Rounds of each figure; the median is printed
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Executions that wait at once, of the figure `parked`
+    #[arg(long, default_value_t = 200_000)]
+    count: usize,
     /// Serve instead of measuring: how this program starts the other side of a load
     #[arg(long, value_enum, hide = true)]
     serve: Option<Side>,
@@ -97,7 +100,7 @@ fn measure(flags: &Flags) -> Result<()> {
         http::measure(flags.rounds, flags.seconds)?;
     }
     if wanted(Figure::Parked) {
-        parked::measure()?;
+        parked::measure(flags.count)?;
     }
     if wanted(Figure::Neighbours) {
         neighbours::measure(flags.rounds, flags.seconds)?;
