@@ -161,7 +161,7 @@ impl Engine {
         let execution = ExecutionStart { input, identity, seed, started, history };
         Ok(Run {
             running: Running::new(program, execution).with_sink(recorded.map(|history| history.sink)),
-            flight: Flight { host, calls: Calls::None, on_finish, permit },
+            flight: Flight { host, calls: Calls::default(), on_finish, permit },
             answers: VecDeque::new(),
             has_yielded: false,
             now: started,

@@ -127,4 +127,4 @@ fn alarm_of(running: &Running) -> Option<Option<NonZero<u32>>> {
     }
 }
 
-const _: () = assert!(size_of::<Held>() <= 136);
+const _: () = assert!(size_of::<Held>() <= 128);

@@ -21,8 +21,6 @@ pub struct Parked {
     state_input: Document,
     chance: Chance,
     started: Timestamp,
-    /// After the start: an execution lasts five minutes at most.
-    deadline: Micros,
     state: StateId,
     generation: u32,
     phase: Phase,
@@ -33,6 +31,8 @@ pub struct Parked {
     events: u32,
     /// What few have; `None` where all of it is empty.
     belongings: Option<Box<Belongings>>,
+    /// The deadline, in seconds after the start: an execution lasts five minutes at most.
+    deadline_seconds: u16,
     history: HistoryLevel,
 }
 
@@ -44,7 +44,7 @@ struct Belongings {
     variables_bytes: u32,
 }
 
-const _: () = assert!(size_of::<Parked>() <= 112);
+const _: () = assert!(size_of::<Parked>() <= 104);
 
 impl Execution {
     /// Whether [`Execution::park`] can pack it: it waits with its only strand, and counts fewer than four billion
@@ -57,7 +57,7 @@ impl Execution {
             && self.line.is_empty()
             && self.strands[0].variables_bytes as usize == self.variables_bytes
             && u32::try_from(self.events).is_ok()
-            && u32::try_from(self.deadline.since(self.started).as_micros()).is_ok()
+            && self.duration_seconds().is_some()
     }
 
     /// Packs it until the next event.
@@ -67,6 +67,7 @@ impl Execution {
     #[must_use]
     pub fn park(mut self) -> Parked {
         assert!(self.can_park(), "only an execution that waits with one strand is packed");
+        let deadline_seconds = self.duration_seconds().expect("it was looked at just now");
         let strand = self.strands.pop().expect("its root");
         let Strand { attempts, variables, variables_bytes, .. } = strand;
         let is_empty = attempts.is_none() && variables.is_none();
@@ -77,7 +78,6 @@ impl Execution {
             state_input: strand.input,
             chance: self.chance,
             started: self.started,
-            deadline: self.deadline.since(self.started).as_micros() as Micros,
             state: strand.state,
             generation: strand.generation,
             phase: strand.phase,
@@ -87,8 +87,15 @@ impl Execution {
             last_event: strand.last_event as u32,
             events: self.events as u32,
             belongings: (!is_empty).then(|| Box::new(Belongings { attempts, variables, variables_bytes })),
+            deadline_seconds,
             history: self.history,
         }
+    }
+
+    /// How long it may run, if that is whole seconds, as a definition says it.
+    fn duration_seconds(&self) -> Option<u16> {
+        let duration = self.deadline.since(self.started);
+        if duration.subsec_nanos() == 0 { u16::try_from(duration.as_secs()).ok() } else { None }
     }
 }
 
@@ -147,6 +154,6 @@ impl Parked {
     /// As [`Execution::deadline`].
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
-        self.started.after(Duration::from_micros(self.deadline.into()))
+        self.started.after(Duration::from_secs(self.deadline_seconds.into()))
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 #[test]
 fn a_parked_execution_is_small() {
     let all = Shard::<Flight>::EXECUTION_BYTES;
-    assert!(all <= 232, "{all}");
+    assert!(all <= 200, "{all}");
 }
 
 fn begin(identity: &Arc<Identity>) -> ExecutionStart {
