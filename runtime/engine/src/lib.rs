@@ -37,7 +37,7 @@ mod wheel;
 mod worker;
 
 pub use admission::{Limits, Saturated};
-pub use engine::{Engine, Finished, Handle, OnFinish, Start};
+pub use engine::{BATCH_STARTS_MAX, Engine, Finished, Handle, OnFinish, Start};
 pub use fleetstep_machine::{
     Failure, Happening, HistoryEvent, HistoryLevel, Identity, Inspection, Outcome, Program, StateId, StateKind, Step,
     TaskId, Timestamp, Trial, Variables,

@@ -179,7 +179,7 @@ impl Drop for Attended {
     fn drop(&mut self) {
         // The caller has hung up. What was begun is not undone by that: a worker brings it to its end.
         if let Some(run) = self.run.take() {
-            self.worker.adopt(run);
+            self.worker.adopt(run.rest());
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::calls::Answer;
 use crate::clock::{Clock, Nap};
 use crate::engine::Finished;
 use crate::flight::Flight;
-use crate::run::{Resting, Run, give_way};
+use crate::run::{Resting, give_way};
 use crate::shard::{Key, Output, Shard};
 use fleetstep_machine::{Failure, Ticket, Timestamp};
 use std::collections::VecDeque;
@@ -34,6 +34,8 @@ const TURN_ROUNDS_MAX: usize = 4;
 pub(crate) enum Message {
     /// Carry an execution on.
     Adopt(Resting),
+    /// Carry many on.
+    AdoptMany(Vec<Resting>),
     /// End an execution that was adopted under this key.
     Abort(Arc<AtomicU64>, Failure),
 }
@@ -41,7 +43,7 @@ pub(crate) enum Message {
 /// The way to a worker.
 #[derive(Clone)]
 pub(crate) struct WorkerHandle {
-    /// Needs no bound of its own: an `Adopt` holds its execution's permit, and a handle aborts once.
+    /// Needs no bound of its own: what is adopted holds its permit, and a handle aborts once.
     inbox: UnboundedSender<Message>,
 }
 
@@ -64,8 +66,15 @@ pub(crate) struct Worker {
 
 impl WorkerHandle {
     /// Hands an execution over. Without a worker, since the runtime is going down, it ends here.
-    pub(crate) fn adopt(&self, run: Run) {
-        let _ = self.inbox.send(Message::Adopt(run.rest()));
+    pub(crate) fn adopt(&self, run: Resting) {
+        let _ = self.inbox.send(Message::Adopt(run));
+    }
+
+    /// Hands executions over.
+    pub(crate) fn adopt_many(&self, runs: Vec<Resting>) {
+        if !runs.is_empty() {
+            let _ = self.inbox.send(Message::AdoptMany(runs));
+        }
     }
 
     pub(crate) fn abort(&self, key: Arc<AtomicU64>, failure: Failure) {
@@ -107,6 +116,7 @@ impl Worker {
         for count in 0..BATCH_EVENTS_MAX {
             match self.inbox.poll_recv(cx) {
                 Poll::Ready(Some(Message::Adopt(run))) => self.adopt(run),
+                Poll::Ready(Some(Message::AdoptMany(runs))) => runs.into_iter().for_each(|run| self.adopt(run)),
                 Poll::Ready(Some(Message::Abort(key, failure))) => {
                     let key = Key::from_bits(key.load(Ordering::Relaxed));
                     self.shard.abort(key, failure, self.now);
