@@ -30,7 +30,9 @@ const BATCH_TURNS_MAX: usize = 2;
 /// Rounds before the other tasks of the thread have their turn.
 const TURN_ROUNDS_MAX: usize = 4;
 
-/// What a worker is told.
+/// What a worker is told. An execution stands in the message itself, since it is on its way into a slot, and a box
+/// would be made on one thread to be freed on another.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Message {
     /// Carry an execution on.
     Adopt(Resting),

@@ -145,7 +145,7 @@ impl<'a> Driver<'a> {
 
     /// What the steps so far ask for.
     pub fn commands(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.effects.commands)
+        self.effects.commands.drain(..).collect()
     }
 
     /// The next event, and the time at which it happens: at the latest, the execution's deadline.
