@@ -10,6 +10,7 @@ mod call;
 mod echo;
 mod expr;
 mod http;
+mod inprocess;
 mod load;
 mod neighbours;
 mod parked;
@@ -36,6 +37,9 @@ struct Flags {
     /// Rounds of each figure; the median is printed
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Executions that wait at once, of the figure `parked`
+    #[arg(long, default_value_t = 200_000)]
+    count: usize,
     /// Serve instead of measuring: how this program starts the other side of a load
     #[arg(long, value_enum, hide = true)]
     serve: Option<Side>,
@@ -49,6 +53,8 @@ enum Figure {
     Step,
     /// Microseconds of a Wasm call
     Call,
+    /// Executions with no HTTP: a second's worth of one core, a second core, a Map
+    Inprocess,
     /// CPU microseconds of a StartSyncExecution over HTTP beside a bare hyper echo
     Http,
     /// Bytes of a parked execution
@@ -87,11 +93,14 @@ fn measure(flags: &Flags) -> Result<()> {
     if wanted(Figure::Call) {
         call::measure(flags.rounds)?;
     }
+    if wanted(Figure::Inprocess) {
+        inprocess::measure(flags.rounds)?;
+    }
     if wanted(Figure::Http) {
         http::measure(flags.rounds, flags.seconds)?;
     }
     if wanted(Figure::Parked) {
-        parked::measure()?;
+        parked::measure(flags.count)?;
     }
     if wanted(Figure::Neighbours) {
         neighbours::measure(flags.rounds, flags.seconds)?;

@@ -1,41 +1,112 @@
-//! Bytes of an execution that waits.
+//! Executions that wait: bytes of each, and that all of them end as they should.
 
-use crate::modules;
-use crate::process::resident_bytes;
+use crate::process::{cpu_time, resident_bytes};
 use anyhow::{Context as _, Result, bail};
 use fleetstep_document::Document;
-use fleetstep_engine::Start;
-use fleetstep_server::deploy::Deployment;
-use fleetstep_server::runtime::Runtime;
-use fleetstep_server::settings::Settings;
+use fleetstep_engine::{Call, Engine, Failure, Finished, Identity, Limits, Outcome, Program, Reply, Start, TaskHost};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-/// Executions that wait at once.
-const PARKED: usize = 200_000;
+/// Seconds of the Wait: longer than it takes to start them all, even on a machine that is not quiet.
+const WAIT_SECONDS: u64 = 40;
+/// Executions that are started before others have their turn.
+const STARTS: usize = 1_000;
 
-/// Prints the figure: growth of resident memory over the executions that wait, whose payload and identity are shared.
-pub(crate) fn measure() -> Result<()> {
+/// What the ends told.
+#[derive(Default)]
+struct Tally {
+    right: AtomicU64,
+    wrong: AtomicU64,
+    /// The longest time between when an execution should have ended and when it did.
+    late_us: AtomicU64,
+}
+
+/// The program calls nothing.
+struct NoTasks;
+
+impl TaskHost for NoTasks {
+    fn call(&self, _: Call) -> Reply {
+        Reply::Ready(Err(Failure::named("NoTask")))
+    }
+}
+
+/// Prints the figures of so many executions in Wait at once. Each has an input and an output of its own, which is a
+/// number, so that it takes no room beside the execution; their ends are told, and each output is looked at.
+pub(crate) fn measure(count: usize) -> Result<()> {
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     tokio.block_on(async {
-        let runtime = Runtime::open(&Settings { executions_running_max: PARKED, ..Settings::default() }).await?;
-        Deployment::at(&modules())?.deploy(&runtime.catalog).await?;
-        let machine = runtime.catalog.state_machine("wait").context("workflow wait")?;
-        let Ok(runnable) = &machine.runnable else { bail!("wait does not compile") };
-        let (identity, input) = (machine.identity(None), Document::empty_object());
-        let before = resident_bytes(std::process::id())?;
-        for seed in 0..PARKED as u64 {
-            let (program, host) = (Arc::clone(&runnable.program), Arc::clone(&runnable.host));
-            let start =
-                Start { program, host, identity: Arc::clone(&identity), input: input.clone(), seed, history: None };
-            runtime.engine.start(start, Box::new(drop))?;
+        let program = Arc::new(program()?);
+        let engine = Engine::new(Limits { executions_running_max: count, ..Limits::default() });
+        let tally = Arc::new(Tally::default());
+        let pid = std::process::id();
+        let (before, cpu_before) = (resident_bytes(pid)?, cpu_time(pid)?);
+        start(&engine, &program, &tally, count).await?;
+        if engine.running() != count {
+            bail!("some ended before the last was started: the machine is too slow for {WAIT_SECONDS} s");
         }
-        while runtime.engine.running() < PARKED {
-            tokio::task::yield_now().await;
+        // The workers take in what they were handed.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (resident, cpu_started) = (resident_bytes(pid)?, cpu_time(pid)?);
+        if engine.running() != count {
+            bail!("some ended too soon");
         }
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-        let grown = resident_bytes(std::process::id())?.saturating_sub(before);
-        println!("## A parked execution\n\n| what | bytes |\n| --- | --- |");
-        println!("| resident memory of each of {PARKED} executions in Wait | {} |\n", grown / PARKED as u64);
+        let left = engine.drain(Duration::from_secs(2 * WAIT_SECONDS)).await;
+        let cpu_ended = cpu_time(pid)?;
+        let [right, wrong, late_us] =
+            [&tally.right, &tally.wrong, &tally.late_us].map(|one| one.load(Ordering::SeqCst));
+        if left > 0 || wrong > 0 || right != count as u64 {
+            bail!("{right} of {count} ended right, {wrong} wrong, {left} not at all");
+        }
+        let micros = |spent: Duration| spent.as_secs_f64() * 1e6 / count as f64;
+        println!("## {count} executions in Wait at once\n\n| what | figure |\n| --- | --- |");
+        println!(
+            "| resident memory of each, beyond its payload | {} B |",
+            resident.saturating_sub(before) / count as u64
+        );
+        println!("| resident memory of the whole process | {:.0} MB |", resident as f64 / 1e6);
+        println!("| ended right, each with its own output | {right} |");
+        println!("| the latest end, after its time | {:.0} ms |", late_us as f64 / 1e3);
+        println!("| CPU to start one and to park it | {:.2} µs |", micros(cpu_started - cpu_before));
+        println!("| CPU to wake one and to end it | {:.2} µs |\n", micros(cpu_ended - cpu_started));
         Ok(())
     })
+}
+
+fn program() -> Result<Program> {
+    let text = format!(r#"{{"StartAt":"W","States":{{"W":{{"Type":"Wait","Seconds":{WAIT_SECONDS},"End":true}}}}}}"#);
+    let compilation = fleetstep_asl::compile(&text, &fleetstep_asl::Options::default());
+    let diagnostics = compilation.diagnostics;
+    Ok(compilation.compiled.with_context(|| format!("{diagnostics:?}"))?.program)
+}
+
+async fn start(engine: &Engine, program: &Arc<Program>, tally: &Arc<Tally>, count: usize) -> Result<()> {
+    let (host, identity): (Arc<dyn TaskHost>, _) = (Arc::new(NoTasks), Arc::new(Identity::default()));
+    for number in 0..u32::try_from(count)? {
+        let start = Start {
+            program: Arc::clone(program),
+            host: Arc::clone(&host),
+            identity: Arc::clone(&identity),
+            input: Document::from(number),
+            seed: number.into(),
+            history: None,
+        };
+        let tally = Arc::clone(tally);
+        engine.start(start, Box::new(move |finished| tally.note(&finished, number)))?;
+        if (number as usize).is_multiple_of(STARTS) {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
+}
+
+impl Tally {
+    fn note(&self, finished: &Finished, number: u32) {
+        let should = finished.started.after(Duration::from_secs(WAIT_SECONDS));
+        let is_right = finished.outcome == Outcome::Succeeded(Document::from(number)) && finished.stopped >= should;
+        let late = finished.stopped.since(should).as_micros() as u64;
+        self.late_us.fetch_max(late, Ordering::Relaxed);
+        let tally = if is_right { &self.right } else { &self.wrong };
+        tally.fetch_add(1, Ordering::Relaxed);
+    }
 }

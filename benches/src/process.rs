@@ -1,6 +1,7 @@
 //! What a process has used so far, from procfs.
 
 use anyhow::{Context as _, Result};
+use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// Clock ticks a second in `/proc/PID/stat`; Linux fixes it at 100 for user space.
@@ -13,6 +14,12 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     let fields: Vec<&str> = stat.rsplit_once(')').context("stat")?.1.split_whitespace().collect();
     let ticks = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok()).context("ticks");
     Ok(Duration::from_millis((ticks(14)? + ticks(15)?) * 1_000 / TICKS_PER_SECOND))
+}
+
+/// Time that the calling thread has had a processor for.
+pub(crate) fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 /// Resident memory of process `pid`, in bytes.

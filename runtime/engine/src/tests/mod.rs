@@ -1,6 +1,7 @@
 //! Tests of the engine as its users see it, with programs made by hand.
 
 mod attended;
+mod batch;
 mod bounds;
 mod history;
 mod inspected;
