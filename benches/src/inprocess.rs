@@ -2,8 +2,10 @@
 //!
 //! All figures are CPU time of the thread that runs the executions, so that they hold on a machine that is not quiet.
 
+use crate::bench::Plan;
+use crate::figure::{Figure, Report};
 use crate::process::thread_cpu_time;
-use crate::{median, modules, step};
+use crate::{modules, step};
 use anyhow::{Context as _, Result, bail};
 use fleetstep_catalog::{Runnable, StateMachine};
 use fleetstep_document::Document;
@@ -25,20 +27,18 @@ const ITEMS: usize = 1_000;
 /// Executions of the Map in each round.
 const MAPS: u32 = 100;
 
-/// Prints the figures.
-pub(crate) fn measure(rounds: usize) -> Result<()> {
+/// The figures.
+pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let runtime = tokio.block_on(async {
         let runtime = Runtime::open(&Settings::default()).await?;
         Deployment::at(&modules())?.deploy(&runtime.catalog).await?;
         anyhow::Ok(runtime)
     })?;
-    println!("## Whole executions, in process, by CPU time\n\n| figure | value |\n| --- | --- |");
-    passes(&runtime, tokio.handle(), rounds)?;
-    tasks(&runtime, tokio.handle(), rounds)?;
-    map(&runtime, tokio.handle(), rounds)?;
-    println!();
-    Ok(())
+    let mut figures = passes(&runtime, tokio.handle(), plan)?;
+    figures.extend(tasks(&runtime, tokio.handle(), plan)?);
+    figures.extend(map(&runtime, tokio.handle(), plan)?);
+    Ok(Report::of("Whole executions, in process, by CPU time", figures))
 }
 
 /// A machine with what runs it.
@@ -50,7 +50,8 @@ fn machine(runtime: &Runtime, name: &str) -> Result<(Arc<StateMachine>, Runnable
     }
 }
 
-fn passes(runtime: &Runtime, handle: &Handle, rounds: usize) -> Result<()> {
+fn passes(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>> {
+    let (rounds, times) = (plan.rounds, plan.count(PASSES));
     let (machine, runnable) = machine(runtime, "pass")?;
     let input = Document::parse(step::ORDER.as_bytes())?;
     let identity = machine.identity(None);
@@ -59,21 +60,35 @@ fn passes(runtime: &Runtime, handle: &Handle, rounds: usize) -> Result<()> {
         let start = start(&runnable, Arc::clone(&identity), input.clone());
         handle.block_on(runtime.engine.run(start)).map(drop).map_err(Into::into)
     };
-    let nanos = nanos(rounds, PASSES, whole)?;
-    println!("| one Pass, {} B parsed and written, executions/s on a core | {:.0} |", step::ORDER.len(), 1e9 / nanos);
-    println!("| the same, ns of CPU | {nanos:.0} |");
-    let parts: [(&str, &dyn Fn() -> Result<()>); 4] = [
-        ("parse", &|| Ok(drop(black_box(Document::parse(step::ORDER.as_bytes())?)))),
-        ("who it is: name, id and ARN", &|| Ok(drop(black_box(machine.identity(None))))),
-        ("the engine", &engine),
-        ("write", &|| Ok(input.write_json(&mut Vec::with_capacity(512)))),
+    let nanos = nanos(rounds, times, whole)?;
+    let what = format!("one Pass, {} B parsed and written: executions on a core", step::ORDER.len());
+    let mut figures = vec![
+        Figure::higher("inprocess.pass-rate", what, "/s", &rates(&nanos)),
+        Figure::lower("inprocess.pass", "the same, CPU", "ns", &nanos),
     ];
-    for (name, part) in parts {
-        println!("| of that: {name}, ns | {:.0} |", self::nanos(rounds, PASSES, part)?);
+    type Part<'a> = (&'a str, &'a str, &'a dyn Fn() -> Result<()>);
+    let parts: [Part<'_>; 4] = [
+        ("parse", "parse", &|| {
+            black_box(Document::parse(step::ORDER.as_bytes())?);
+            Ok(())
+        }),
+        ("identity", "who it is: name, id and ARN", &|| {
+            black_box(machine.identity(None));
+            Ok(())
+        }),
+        ("engine", "the engine", &engine),
+        ("write", "write", &|| {
+            input.write_json(&mut Vec::with_capacity(512));
+            Ok(())
+        }),
+    ];
+    for (name, what, part) in parts {
+        let nanos = self::nanos(rounds, times, part)?;
+        figures.push(Figure::lower(format!("inprocess.pass-{name}"), format!("of that: {what}"), "ns", &nanos));
     }
-    let scale = two_cores(rounds, PASSES, || self::whole(handle, &runtime.engine, &machine, &runnable))?;
-    println!("| two cores against one, one Pass | {scale:.2} × |");
-    Ok(())
+    let scale = two_cores(rounds, times, || self::whole(handle, &runtime.engine, &machine, &runnable))?;
+    figures.push(Figure::higher("inprocess.pass-two-cores", "two cores against one, one Pass", "×", &scale));
+    Ok(figures)
 }
 
 /// One execution from text to text.
@@ -96,17 +111,26 @@ fn start(runnable: &Runnable, identity: Arc<fleetstep_engine::Identity>, input: 
     Start { program, host, identity, input, seed: 1, history: None }
 }
 
-fn tasks(runtime: &Runtime, handle: &Handle, rounds: usize) -> Result<()> {
+fn tasks(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>> {
+    let (rounds, times) = (plan.rounds, plan.count(TASKS));
     let (machine, runnable) = machine(runtime, "task")?;
-    let nanos = nanos(rounds, TASKS, || whole(handle, &runtime.engine, &machine, &runnable))?;
-    println!("| one Wasm task, parsed and written, executions/s on a core | {:.0} |", 1e9 / nanos);
-    let scale = two_cores(rounds, TASKS, || whole(handle, &runtime.engine, &machine, &runnable))?;
-    println!("| two cores against one, one Wasm task | {scale:.2} × |");
-    Ok(())
+    let nanos = nanos(rounds, times, || whole(handle, &runtime.engine, &machine, &runnable))?;
+    let scale = two_cores(rounds, times, || whole(handle, &runtime.engine, &machine, &runnable))?;
+    let what = "one Wasm task, parsed and written: executions on a core";
+    Ok(vec![
+        Figure::higher("inprocess.task-rate", what, "/s", &rates(&nanos)),
+        Figure::higher("inprocess.two-cores", "two cores against one, one Wasm task", "×", &scale),
+    ])
+}
+
+/// Executions a second that take so many nanoseconds each.
+fn rates(nanos: &[f64]) -> Vec<f64> {
+    nanos.iter().map(|nanos| 1e9 / nanos).collect()
 }
 
 /// A Map with one Pass for each item, beside as many executions of one Pass.
-fn map(runtime: &Runtime, handle: &Handle, rounds: usize) -> Result<()> {
+fn map(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>> {
+    let (rounds, maps, passes) = (plan.rounds, plan.count(MAPS), plan.count(PASSES));
     let (machine, single) = machine(runtime, "pass")?;
     let text = r#"{"StartAt":"All","States":{"All":{"Type":"Map","End":true,
         "ItemProcessor":{"StartAt":"One","States":{"One":{"Type":"Pass","End":true}}}}}}"#;
@@ -127,20 +151,22 @@ fn map(runtime: &Runtime, handle: &Handle, rounds: usize) -> Result<()> {
     let mut ratios = Vec::with_capacity(rounds);
     let mut nanos_per_item = Vec::with_capacity(rounds);
     for _ in 0..rounds {
-        let map = nanos(1, MAPS, || run(&all, &items))? / ITEMS as f64;
-        let alone = nanos(1, PASSES, || run(&single, item))?;
+        let map = nanos(1, maps, || run(&all, &items))?[0] / ITEMS as f64;
+        let alone = nanos(1, passes, || run(&single, item))?[0];
         nanos_per_item.push(map);
         ratios.push(map / alone);
     }
-    println!("| an item of a Map with one Pass each, ns | {:.0} |", median(nanos_per_item));
-    println!("| a Map of {ITEMS} against {ITEMS} single starts | {:.2} × |", median(ratios));
-    Ok(())
+    let against = format!("a Map of {ITEMS} against {ITEMS} single starts");
+    Ok(vec![
+        Figure::lower("inprocess.map-item", "an item of a Map with one Pass each", "ns", &nanos_per_item),
+        Figure::lower("inprocess.map-over-starts", against, "×", &ratios),
+    ])
 }
 
-/// Nanoseconds of CPU that one run of `work` takes, the median of some rounds.
-fn nanos(rounds: usize, times: u32, work: impl Fn() -> Result<()>) -> Result<f64> {
+/// Nanoseconds of CPU that one run of `work` takes, round by round.
+fn nanos(rounds: usize, times: u32, work: impl Fn() -> Result<()>) -> Result<Vec<f64>> {
     let round = |_| Ok(spent(times, &work)?.as_nanos() as f64 / f64::from(times));
-    Ok(median((0..rounds).map(round).collect::<Result<_>>()?))
+    (0..rounds).map(round).collect()
 }
 
 fn spent(times: u32, work: impl Fn() -> Result<()>) -> Result<Duration> {
@@ -152,7 +178,7 @@ fn spent(times: u32, work: impl Fn() -> Result<()>) -> Result<Duration> {
 }
 
 /// What two cores get done in the time of one, by the CPU that a run takes alone and beside another.
-fn two_cores(rounds: usize, times: u32, work: impl Fn() -> Result<()> + Sync) -> Result<f64> {
+fn two_cores(rounds: usize, times: u32, work: impl Fn() -> Result<()> + Sync) -> Result<Vec<f64>> {
     let mut ratios = Vec::with_capacity(rounds);
     for _ in 0..rounds {
         let alone = spent(times, &work)?;
@@ -169,5 +195,5 @@ fn two_cores(rounds: usize, times: u32, work: impl Fn() -> Result<()> + Sync) ->
         })?;
         ratios.push(2.0 * alone.as_secs_f64() / beside.as_secs_f64());
     }
-    Ok(median(ratios))
+    Ok(ratios)
 }

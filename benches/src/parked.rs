@@ -1,5 +1,7 @@
 //! Executions that wait: bytes of each, and that all of them end as they should.
 
+use crate::bench::Plan;
+use crate::figure::{Figure, Report};
 use crate::process::{cpu_time, resident_bytes};
 use anyhow::{Context as _, Result, bail};
 use fleetstep_document::Document;
@@ -31,9 +33,52 @@ impl TaskHost for NoTasks {
     }
 }
 
-/// Prints the figures of so many executions in Wait at once. Each has an input and an output of its own, which is a
-/// number, so that it takes no room beside the execution; their ends are told, and each output is looked at.
-pub(crate) fn measure(count: usize) -> Result<()> {
+/// What so many executions in Wait at once took.
+struct Taken {
+    count: usize,
+    resident: u64,
+    each: u64,
+    late_us: u64,
+    start: Duration,
+    end: Duration,
+}
+
+/// The figures of 200,000.
+pub(crate) fn measure(plan: &Plan) -> Result<Report> {
+    let taken = wait(plan.count(200_000) as usize)?;
+    let what = "resident memory of each, beyond its payload";
+    Ok(taken.report("parked", Figure::lower("parked.bytes", what, "B", &[taken.each as f64])))
+}
+
+/// The figures of 1,000,000.
+pub(crate) fn million(plan: &Plan) -> Result<Report> {
+    let taken = wait(plan.count(1_000_000) as usize)?;
+    let what = "resident memory of the whole process";
+    Ok(taken.report("million", Figure::lower("million.rss", what, "MB", &[taken.resident as f64 / 1e6])))
+}
+
+impl Taken {
+    /// The figure that there is a target for, and the others.
+    fn report(&self, bench: &str, first: Figure) -> Report {
+        let micros = |spent: Duration| spent.as_secs_f64() * 1e6 / self.count as f64;
+        let lower = |name: &str, what, unit, value| Figure::lower(format!("{bench}.{name}"), what, unit, &[value]);
+        let mut report = Report::of(
+            format!("{} executions in Wait at once", self.count),
+            vec![
+                first,
+                lower("late", "the latest end, after its time", "ms", self.late_us as f64 / 1e3),
+                lower("start", "CPU to start one and to park it", "µs", micros(self.start)),
+                lower("end", "CPU to wake one and to end it", "µs", micros(self.end)),
+            ],
+        );
+        report.notes.push(format!("All {} ended right, each with its own output.", self.count));
+        report
+    }
+}
+
+/// So many executions in Wait at once. Each has an input and an output of its own, which is a number, so that it takes
+/// no room beside the execution; their ends are told, and each output is looked at.
+fn wait(count: usize) -> Result<Taken> {
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     tokio.block_on(async {
         let program = Arc::new(program()?);
@@ -58,18 +103,8 @@ pub(crate) fn measure(count: usize) -> Result<()> {
         if left > 0 || wrong > 0 || right != count as u64 {
             bail!("{right} of {count} ended right, {wrong} wrong, {left} not at all");
         }
-        let micros = |spent: Duration| spent.as_secs_f64() * 1e6 / count as f64;
-        println!("## {count} executions in Wait at once\n\n| what | figure |\n| --- | --- |");
-        println!(
-            "| resident memory of each, beyond its payload | {} B |",
-            resident.saturating_sub(before) / count as u64
-        );
-        println!("| resident memory of the whole process | {:.0} MB |", resident as f64 / 1e6);
-        println!("| ended right, each with its own output | {right} |");
-        println!("| the latest end, after its time | {:.0} ms |", late_us as f64 / 1e3);
-        println!("| CPU to start one and to park it | {:.2} µs |", micros(cpu_started - cpu_before));
-        println!("| CPU to wake one and to end it | {:.2} µs |\n", micros(cpu_ended - cpu_started));
-        Ok(())
+        let each = resident.saturating_sub(before) / count as u64;
+        Ok(Taken { count, resident, each, late_us, start: cpu_started - cpu_before, end: cpu_ended - cpu_started })
     })
 }
 
