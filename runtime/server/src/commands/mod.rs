@@ -1,5 +1,6 @@
 //! One file for each subcommand.
 
+pub(crate) mod bench;
 pub(crate) mod logs;
 pub(crate) mod run;
 pub(crate) mod serve;
