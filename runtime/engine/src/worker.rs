@@ -229,7 +229,8 @@ impl Future for Worker {
             if worker.is_closed && worker.shard.is_empty() {
                 return Poll::Ready(());
             }
-            let due = worker.shard.next_wake().unwrap_or(Timestamp::MAX);
+            // With no time to wait for, only a message or a call wakes the worker: an idle engine does nothing at all.
+            let Some(due) = worker.shard.next_wake() else { return Poll::Pending };
             if worker.nap.poll(due, worker.now, cx).is_pending() {
                 return Poll::Pending;
             }
