@@ -50,8 +50,18 @@ impl Object {
     pub fn get(&self, key: &str) -> Option<&Document> {
         // In line, since the walk along nearly every path is made of this loop.
         if self.entries.len() <= LINEAR_KEYS_MAX {
-            return self.entries.iter().find(|(k, _)| same_key(k, key)).map(|(_, value)| value);
+            for (known, value) in &self.entries {
+                if same_key(known, key) {
+                    return Some(value);
+                }
+            }
+            return None;
         }
+        self.search(key)
+    }
+
+    #[cold]
+    fn search(&self, key: &str) -> Option<&Document> {
         self.position(key).map(|at| &self.entries[at].1)
     }
 
