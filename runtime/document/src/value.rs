@@ -1,15 +1,14 @@
 //! The value itself.
 
 use crate::extent::ExtentCell;
-use crate::{Number, Object, Text};
-use std::sync::Arc;
+use crate::{Number, Object, ParseError, Text, plain};
+use std::sync::{Arc, OnceLock};
 
 /// One JSON value. A clone shares, a change copies what it must.
 #[derive(Clone)]
 pub struct Document(Repr);
 
-/// Private, so that further forms (text that nobody has looked into yet) can be added without a caller's
-/// knowledge. Everyone else reads through [`View`].
+/// Private: everyone else reads through [`View`], and does not know which text was looked into.
 ///
 /// The tag is a whole word: with a byte, the seven beside it are copied in pieces, and whoever reads the copy next
 /// waits for all of them.
@@ -24,6 +23,25 @@ enum Repr {
     String(Text),
     Array(Arc<Array>),
     Object(Arc<Object>),
+    Raw(Arc<Raw>),
+}
+
+/// The text of an array or an object, as [`Document::write_json`] would write it.
+struct Raw {
+    text: Text,
+    /// How many levels of arrays and objects it has.
+    depth: u8,
+    /// What it says, once somebody looked.
+    document: OnceLock<Document>,
+}
+
+impl Raw {
+    #[cold]
+    fn look(&self) -> &Document {
+        self.document.get_or_init(|| {
+            Document::parse(self.text.as_bytes()).expect("the text was checked when the document was made")
+        })
+    }
 }
 
 /// The elements of an array, and what is known of their size.
@@ -60,6 +78,37 @@ impl Document {
         Self::from(Object::default())
     }
 
+    /// Parses one JSON value, and takes it apart only when somebody looks into it.
+    ///
+    /// A text that is an array or an object, in the very form in which [`Document::write_json`] would write it, is
+    /// checked and kept: who hands the document on, asks for its length or writes it, is served from the text. Any
+    /// other text is parsed at once. No caller can tell which it was but by the time that it takes.
+    ///
+    /// # Errors
+    /// Those of [`Document::parse`].
+    pub fn parse_text(text: &Text) -> Result<Self, ParseError> {
+        match plain::depth_of_plain(text) {
+            Some(depth) => Ok(Self::raw(text.clone(), depth)),
+            None => Self::parse(text.as_bytes()),
+        }
+    }
+
+    /// The same for text that is not shared yet; it is copied where it is kept.
+    ///
+    /// # Errors
+    /// Those of [`Document::parse`].
+    pub fn parse_lazily(text: &[u8]) -> Result<Self, ParseError> {
+        let valid = std::str::from_utf8(text).ok();
+        match valid.and_then(|valid| Some((valid, plain::depth_of_plain(valid)?))) {
+            Some((valid, depth)) => Ok(Self::raw(Text::from(valid), depth)),
+            None => Self::parse(text),
+        }
+    }
+
+    fn raw(text: Text, depth: u8) -> Self {
+        Self(Repr::Raw(Arc::new(Raw { text, depth, document: OnceLock::new() })))
+    }
+
     /// A number from its text, which must follow the JSON grammar; the text is kept where printing the value
     /// again would change it.
     #[must_use]
@@ -90,6 +139,7 @@ impl Document {
             Repr::String(text) => View::String(text),
             Repr::Array(array) => View::Array(&array.items),
             Repr::Object(object) => View::Object(object),
+            Repr::Raw(raw) => raw.look().view(),
         }
     }
 
@@ -150,6 +200,7 @@ impl Document {
     pub fn as_array(&self) -> Option<&[Document]> {
         match &self.0 {
             Repr::Array(array) => Some(&array.items),
+            Repr::Raw(raw) => raw.look().as_array(),
             _ => None,
         }
     }
@@ -160,12 +211,14 @@ impl Document {
     pub fn as_object(&self) -> Option<&Object> {
         match &self.0 {
             Repr::Object(object) => Some(object),
+            Repr::Raw(raw) => raw.look().as_object(),
             _ => None,
         }
     }
 
     /// The elements to change, if it is an array. Copies them first when they are shared.
     pub fn as_array_mut(&mut self) -> Option<&mut Vec<Document>> {
+        self.take_apart();
         match &mut self.0 {
             Repr::Array(array) => {
                 let array = Arc::make_mut(array);
@@ -178,12 +231,35 @@ impl Document {
 
     /// The entries to change, if it is an object. Copies them first when they are shared.
     pub fn as_object_mut(&mut self) -> Option<&mut Object> {
+        self.take_apart();
         match &mut self.0 {
             Repr::Object(object) => {
                 let object = Arc::make_mut(object);
                 object.extent.forget();
                 Some(object)
             }
+            _ => None,
+        }
+    }
+
+    /// Before a change: a text that nobody looked into is no longer what the document says.
+    #[inline]
+    fn take_apart(&mut self) {
+        if let Repr::Raw(raw) = &mut self.0 {
+            raw.look();
+            let document = match Arc::get_mut(raw) {
+                Some(raw) => raw.document.take(),
+                None => raw.document.get().cloned(),
+            };
+            *self = document.expect("it has been looked into");
+        }
+    }
+
+    /// The text, and how many levels it has, of a document that was parsed and is kept as its text.
+    #[inline]
+    pub(crate) fn as_raw(&self) -> Option<(&Text, u8)> {
+        match &self.0 {
+            Repr::Raw(raw) => Some((&raw.text, raw.depth)),
             _ => None,
         }
     }
@@ -227,6 +303,11 @@ impl Document {
 impl PartialEq for Document {
     /// Compares by value: `1` equals `1.0`, and the order of keys does not count.
     fn eq(&self, other: &Self) -> bool {
+        if let (Some((a, _)), Some((b, _))) = (self.as_raw(), other.as_raw())
+            && a == b
+        {
+            return true;
+        }
         match (self.view(), other.view()) {
             (View::Null, View::Null) => true,
             (View::Bool(a), View::Bool(b)) => a == b,
