@@ -1,6 +1,6 @@
 //! Texts that are written as they were read: checked, but not taken apart.
 
-use crate::scan::special;
+use crate::scan::{special, specials};
 
 /// Deeper texts are taken apart at once.
 const DEPTH_MAX: usize = 32;
@@ -13,26 +13,25 @@ const OPEN_KEYS_MAX: usize = 64;
 ///
 /// Nothing for any other text, be it JSON or not; a few that are of that form are among them.
 pub(crate) fn depth_of_plain(text: &str) -> Option<u8> {
-    let mut scan = Scan { bytes: text.as_bytes(), at: 0, keys: [(0, 0); OPEN_KEYS_MAX], open_keys: 0 };
+    let mut scan = Scan { bytes: text.as_bytes(), at: 0, keys: [0; OPEN_KEYS_MAX], open_keys: 0 };
     scan.container()
 }
 
 struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Start and length of the keys of all objects that are open.
-    keys: [(u32, u32); OPEN_KEYS_MAX],
+    /// Where the keys of all objects that are open start.
+    keys: [u32; OPEN_KEYS_MAX],
     open_keys: usize,
 }
 
-/// An array or an object that is open.
-#[derive(Clone, Copy, Default)]
-struct Level {
-    is_object: bool,
-    /// The first of its keys.
-    first_key: u8,
-    /// A bit for each of its keys, by a digest: two keys that are the same have the same.
-    digests: u64,
+/// The arrays and objects that are open.
+struct Levels {
+    is_object: [bool; DEPTH_MAX],
+    /// The first key of each.
+    first_key: [u8; DEPTH_MAX],
+    /// A bit for each key of each, by a digest: two keys that are the same have the same.
+    digests: [u64; DEPTH_MAX],
 }
 
 impl Scan<'_> {
@@ -40,33 +39,28 @@ impl Scan<'_> {
         if !matches!(self.peek()?, b'{' | b'[') || u32::try_from(self.bytes.len()).is_err() {
             return None;
         }
-        let mut levels = [Level::default(); DEPTH_MAX];
+        let mut levels = Levels { is_object: [false; DEPTH_MAX], first_key: [0; DEPTH_MAX], digests: [0; DEPTH_MAX] };
         let (mut depth, mut deepest) = (0, 0);
         loop {
             match self.next()? {
                 b'"' => self.string()?,
-                b'{' => {
-                    let first_key = self.open_keys as u8;
-                    let level = levels.get_mut(depth)?;
-                    *level = Level { is_object: true, first_key, digests: 0 };
+                open @ (b'{' | b'[') => {
+                    let is_object = open == b'{';
+                    *levels.is_object.get_mut(depth)? = is_object;
+                    levels.first_key[depth] = self.open_keys as u8;
+                    levels.digests[depth] = 0;
                     depth += 1;
-                    if self.peek()? != b'}' {
-                        self.key(level)?;
+                    deepest = deepest.max(depth);
+                    // The brackets are two apart in ASCII.
+                    if self.peek()? == open + 2 {
+                        self.at += 1;
+                        depth -= 1;
+                    } else {
+                        if is_object {
+                            self.key(&mut levels.digests[depth - 1], levels.first_key[depth - 1])?;
+                        }
                         continue;
                     }
-                    self.at += 1;
-                    deepest = deepest.max(depth);
-                    depth -= 1;
-                }
-                b'[' => {
-                    *levels.get_mut(depth)? = Level::default();
-                    depth += 1;
-                    if self.peek()? != b']' {
-                        continue;
-                    }
-                    self.at += 1;
-                    deepest = deepest.max(depth);
-                    depth -= 1;
                 }
                 b'-' => {
                     let digit = self.next()?;
@@ -80,21 +74,20 @@ impl Scan<'_> {
             }
             // After a value: what closes, and then a comma or the end.
             loop {
-                let Some(level) = depth.checked_sub(1).and_then(|top| levels.get_mut(top)) else {
+                let Some(top) = depth.checked_sub(1).filter(|&top| top < DEPTH_MAX) else {
                     return (self.at == self.bytes.len()).then_some(deepest as u8);
                 };
-                match (self.next()?, level.is_object) {
+                match (self.next()?, levels.is_object[top]) {
                     (b',', false) => break,
                     (b',', true) => {
-                        self.key(level)?;
+                        self.key(&mut levels.digests[top], levels.first_key[top])?;
                         break;
                     }
-                    (b'}', true) => self.open_keys = level.first_key.into(),
+                    (b'}', true) => self.open_keys = levels.first_key[top].into(),
                     (b']', false) => {}
                     _ => return None,
                 }
-                deepest = deepest.max(depth);
-                depth -= 1;
+                depth = top;
             }
         }
     }
@@ -127,31 +120,48 @@ impl Scan<'_> {
 
     /// A key with its colon. Keys with escapes are left to the parser, so that keys that differ here differ.
     #[inline]
-    fn key(&mut self, level: &mut Level) -> Option<()> {
+    fn key(&mut self, digests: &mut u64, first_key: u8) -> Option<()> {
         if self.next()? != b'"' {
             return None;
         }
         let start = self.at;
-        self.at = special(self.bytes, start);
+        let (end, digest) = self.key_end(start);
+        self.at = end;
         if self.next()? != b'"' || self.next()? != b':' {
             return None;
         }
-        let length = self.at - 2 - start;
-        let digest = digest(&self.bytes[start..start + length]);
-        if level.digests & digest != 0 && self.has_key(level, start, length) {
+        if *digests & digest != 0 && self.has_key(first_key, &self.bytes[start..=end]) {
             return None;
         }
-        level.digests |= digest;
-        *self.keys.get_mut(self.open_keys)? = (start as u32, length as u32);
+        *digests |= digest;
+        *self.keys.get_mut(self.open_keys)? = start as u32;
         self.open_keys += 1;
         Some(())
     }
 
+    /// Where the key ends, and one bit of 64 from its first seven bytes.
+    #[inline]
+    fn key_end(&self, start: usize) -> (usize, u64) {
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let bit = |word: u64| 1 << ((word << 8).wrapping_mul(SPREAD) >> 58);
+        let Some(&word) = self.bytes.get(start..).and_then(<[u8]>::first_chunk) else {
+            return (special(self.bytes, start), !0);
+        };
+        let word = u64::from_le_bytes(word);
+        match specials(word) {
+            0 => (special(self.bytes, start + 8), bit(word)),
+            found => {
+                let length = found.trailing_zeros() / 8;
+                (start + length as usize, bit(word & ((1 << (8 * length)) - 1)))
+            }
+        }
+    }
+
+    /// Whether the object has the key already, which is given with its closing quote.
     #[cold]
-    fn has_key(&self, level: &Level, start: usize, length: usize) -> bool {
-        let text = |start: usize, length: usize| &self.bytes[start..start + length];
-        let open = &self.keys[level.first_key.into()..self.open_keys];
-        open.iter().any(|&(at, other)| text(at as usize, other as usize) == text(start, length))
+    fn has_key(&self, first_key: u8, key: &[u8]) -> bool {
+        let open = &self.keys[first_key.into()..self.open_keys];
+        open.iter().any(|&start| self.bytes[start as usize..].starts_with(key))
     }
 
     /// The rest of a number, behind its first digit.
@@ -198,15 +208,6 @@ impl Scan<'_> {
     }
 }
 
-/// One bit of 64, from a key's length and its first, middle and last byte.
-#[inline]
-fn digest(key: &[u8]) -> u64 {
-    let (Some(&first), Some(&last)) = (key.first(), key.last()) else { return 1 };
-    let middle = key[key.len() / 2];
-    let mixed = usize::from(first) * 5 + usize::from(middle) * 3 + usize::from(last) + key.len() * 7;
-    1 << (mixed % 64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::depth_of_plain;
@@ -221,6 +222,9 @@ mod tests {
             (r#"{"a":{},"b":{"a":1,"a":2}}"#, None),
             (r#"{"a":{"b":1},"b":2}"#, Some(2)),
             (r#"{"\n":1}"#, None),
+            (r#"{"key of some length":1,"key of some lengths":2,"key of some":3,"":4}"#, Some(1)),
+            (r#"{"key of some length":1,"x":2,"key of some length":3}"#, None),
+            (r#"{"":1,"":1}"#, None),
             ("[1, 2]", None),
             ("[1]\n", None),
             ("1", None),

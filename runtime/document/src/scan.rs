@@ -30,7 +30,7 @@ pub(crate) fn is_special(byte: u8) -> bool {
 
 /// The high bit of the first special byte of a word, and perhaps of some behind it: a borrow goes up, never down.
 #[inline]
-fn specials(word: u64) -> u64 {
+pub(crate) fn specials(word: u64) -> u64 {
     let quotes = word ^ (ONES * b'"' as u64);
     let backslashes = word ^ (ONES * b'\\' as u64);
     let zero_or_less = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
