@@ -3,6 +3,7 @@
 use crate::object::same_key;
 use crate::scan::{is_special, special, specials};
 use crate::{DEPTH_MAX, Document, Object, Text};
+use std::ops::Range;
 
 /// Why a text is not a JSON document, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +69,14 @@ impl Document {
     }
 }
 
+/// Takes apart one level of an object, or all of an array, that stands at `place` of a text that was checked.
+pub(crate) fn look_into(text: &Text, place: Range<usize>) -> Document {
+    let mut parser = Parser::new(&text[..place.end]);
+    parser.at = place.start;
+    parser.kept_in = Some(text);
+    parser.value().expect("the text was checked when the document was made")
+}
+
 fn locate(text: &[u8], offset: usize, kind: ParseErrorKind) -> ParseError {
     let before = &text[..offset.min(text.len())];
     let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
@@ -83,6 +92,8 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     failure: Option<ParseErrorKind>,
+    /// The text, if it was checked and is kept.
+    kept_in: Option<&'a Text>,
     /// How many arrays are open.
     arrays: usize,
     keys: Keys,
@@ -126,6 +137,7 @@ impl<'a> Parser<'a> {
             at: 0,
             depth: 0,
             failure: None,
+            kept_in: None,
             arrays: 0,
             keys: Keys::default(),
             entries: Vec::new(),
@@ -167,12 +179,27 @@ impl<'a> Parser<'a> {
     fn value(&mut self) -> Parsed<Document> {
         match self.peek() {
             Some(b'"') => self.string().map(Document::from),
+            Some(b'{' | b'[') if self.kept_in.is_some() && self.depth == 1 && self.arrays == 0 => Some(self.kept()),
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::array),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(byte) if byte.is_ascii_alphabetic() => self.word(),
             _ => self.unexpected(),
         }
+    }
+
+    /// An array or an object within an object that is being looked into: it stays text.
+    ///
+    /// It shares the text if it is the better part of it, and else has a copy: so a document never keeps a text that
+    /// is much longer than itself, and all copies together are no longer than the text.
+    fn kept(&mut self) -> Document {
+        let text = self.kept_in.expect("a text that is kept is looked into");
+        let start = self.at;
+        let depth = self.skip();
+        if (self.at - start) * 2 > text.len() {
+            return Document::raw(text.clone(), start..self.at, depth);
+        }
+        Document::raw(Text::from(&self.text[start..self.at]), 0..self.at - start, depth)
     }
 
     #[inline]
@@ -252,6 +279,31 @@ impl<'a> Parser<'a> {
     fn unexpected<T>(&mut self) -> Parsed<T> {
         let character = self.text.get(self.at..).and_then(|rest| rest.chars().next());
         self.fail(character.map_or(ParseErrorKind::UnexpectedEnd, ParseErrorKind::UnexpectedCharacter))
+    }
+
+    /// Goes behind the array or object at `self.at`, which was checked, and says how many levels it has.
+    fn skip(&mut self) -> u8 {
+        let (mut depth, mut deepest) = (0_u8, 0);
+        loop {
+            match self.bytes[self.at] {
+                b'"' => {
+                    self.at = special(self.bytes, self.at + 1);
+                    while self.bytes[self.at] == b'\\' {
+                        self.at = special(self.bytes, self.at + 2);
+                    }
+                }
+                b'{' | b'[' => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return deepest;
+            }
+        }
     }
 
     fn word(&mut self) -> Parsed<Document> {

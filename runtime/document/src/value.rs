@@ -1,7 +1,8 @@
 //! The value itself.
 
 use crate::extent::ExtentCell;
-use crate::{Number, Object, ParseError, Text, plain};
+use crate::{Number, Object, ParseError, Text, parse, plain};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// One JSON value. A clone shares, a change copies what it must.
@@ -26,9 +27,12 @@ enum Repr {
     Raw(Arc<Raw>),
 }
 
-/// The text of an array or an object, as [`Document::write_json`] would write it.
+/// An array or an object as its text, in the form in which [`Document::write_json`] would write it.
 struct Raw {
+    /// The text in which it stands, and where.
     text: Text,
+    start: u32,
+    end: u32,
     /// How many levels of arrays and objects it has.
     depth: u8,
     /// What it says, once somebody looked.
@@ -36,11 +40,13 @@ struct Raw {
 }
 
 impl Raw {
+    fn text(&self) -> &str {
+        &self.text[self.start as usize..self.end as usize]
+    }
+
     #[cold]
     fn look(&self) -> &Document {
-        self.document.get_or_init(|| {
-            Document::parse(self.text.as_bytes()).expect("the text was checked when the document was made")
-        })
+        self.document.get_or_init(|| parse::look_into(&self.text, self.start as usize..self.end as usize))
     }
 }
 
@@ -81,14 +87,14 @@ impl Document {
     /// Parses one JSON value, and takes it apart only when somebody looks into it.
     ///
     /// A text that is an array or an object, in the very form in which [`Document::write_json`] would write it, is
-    /// checked and kept: who hands the document on, asks for its length or writes it, is served from the text. Any
-    /// other text is parsed at once. No caller can tell which it was but by the time that it takes.
+    /// checked and kept: who hands the document on, asks for its length or writes it, is served from the text; who
+    /// looks into an object has its members, which are again such texts. Any other text is parsed at once. No caller can tell which it was but by the time that it takes.
     ///
     /// # Errors
     /// Those of [`Document::parse`].
     pub fn parse_text(text: &Text) -> Result<Self, ParseError> {
         match plain::depth_of_plain(text) {
-            Some(depth) => Ok(Self::raw(text.clone(), depth)),
+            Some(depth) => Ok(Self::raw(text.clone(), 0..text.len(), depth)),
             None => Self::parse(text.as_bytes()),
         }
     }
@@ -100,13 +106,15 @@ impl Document {
     pub fn parse_lazily(text: &[u8]) -> Result<Self, ParseError> {
         let valid = std::str::from_utf8(text).ok();
         match valid.and_then(|valid| Some((valid, plain::depth_of_plain(valid)?))) {
-            Some((valid, depth)) => Ok(Self::raw(Text::from(valid), depth)),
+            Some((valid, depth)) => Ok(Self::raw(Text::from(valid), 0..valid.len(), depth)),
             None => Self::parse(text),
         }
     }
 
-    fn raw(text: Text, depth: u8) -> Self {
-        Self(Repr::Raw(Arc::new(Raw { text, depth, document: OnceLock::new() })))
+    /// What stands at a place of a text, which was checked, and has so many levels.
+    pub(crate) fn raw(text: Text, place: Range<usize>, depth: u8) -> Self {
+        let (start, end) = (place.start as u32, place.end as u32);
+        Self(Repr::Raw(Arc::new(Raw { text, start, end, depth, document: OnceLock::new() })))
     }
 
     /// A number from its text, which must follow the JSON grammar; the text is kept where printing the value
@@ -257,9 +265,17 @@ impl Document {
 
     /// The text, and how many levels it has, of a document that was parsed and is kept as its text.
     #[inline]
-    pub(crate) fn as_raw(&self) -> Option<(&Text, u8)> {
+    pub(crate) fn as_raw(&self) -> Option<(&str, u8)> {
         match &self.0 {
-            Repr::Raw(raw) => Some((&raw.text, raw.depth)),
+            Repr::Raw(raw) => Some((raw.text(), raw.depth)),
+            _ => None,
+        }
+    }
+
+    /// The text to share, of a document that is kept as the whole of its text.
+    pub(crate) fn as_whole_text(&self) -> Option<&Text> {
+        match &self.0 {
+            Repr::Raw(raw) if raw.end as usize - raw.start as usize == raw.text.len() => Some(&raw.text),
             _ => None,
         }
     }

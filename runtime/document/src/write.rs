@@ -30,8 +30,8 @@ impl Document {
     /// The value as compact JSON, to share; it is at hand where the document was never looked into.
     #[must_use]
     pub fn to_json_text(&self) -> Text {
-        match self.as_raw() {
-            Some((text, _)) => text.clone(),
+        match self.as_whole_text() {
+            Some(text) => text.clone(),
             None => Text::from(self.to_json()),
         }
     }
