@@ -17,6 +17,42 @@ pub(crate) fn depth_of_plain(text: &str) -> Option<u8> {
     scan.container()
 }
 
+/// The text without the space between its tokens, if there is any, and if every space touches one of `{}[],:`: then
+/// the two texts are the same JSON, or neither is JSON.
+pub(crate) fn without_space(text: &str) -> Option<String> {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+    let is_mark = |byte: &u8| matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':');
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let start = at;
+        if byte == b'"' {
+            at = special(bytes, at + 1);
+            while bytes.get(at) == Some(&b'\\') {
+                at = special(bytes, at + 2);
+            }
+            at += 1;
+            out.extend_from_slice(bytes.get(start..at)?);
+            continue;
+        }
+        if !is_space(&byte) {
+            out.push(byte);
+            at += 1;
+            continue;
+        }
+        at += bytes[at..].iter().take_while(|&byte| is_space(byte)).count();
+        let is_between = |byte: Option<&u8>| byte.is_none_or(is_mark);
+        if !is_between(out.last()) && !is_between(bytes.get(at)) {
+            return None;
+        }
+    }
+    if out.len() == bytes.len() {
+        return None;
+    }
+    String::from_utf8(out).ok()
+}
+
 struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -210,7 +246,28 @@ impl Scan<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::depth_of_plain;
+    use super::{depth_of_plain, without_space};
+
+    #[test]
+    fn space_goes_where_it_says_nothing() {
+        let cases = [
+            (" { \"a b\" :\n[ 1 ,\ttrue ] }\r\n", Some("{\"a b\":[1,true]}")),
+            ("[\"\\\" , \"  ]", Some("[\"\\\" , \"]")),
+            ("[\"\\\" , \\\\\"  ]", Some("[\"\\\" , \\\\\"]")),
+            (" 1 ", Some("1")),
+            ("1 2", None),
+            ("[1 2]", None),
+            ("[tr ue]", None),
+            ("[\"a\" \"b\"]", None),
+            ("[1,2]", None),
+            ("[\"\n\", 1]", None),
+            ("", None),
+            (" ", Some("")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(without_space(text).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn plain_texts_are_known() {

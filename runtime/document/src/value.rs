@@ -87,7 +87,7 @@ impl Document {
     /// Parses one JSON value, and takes it apart only when somebody looks into it.
     ///
     /// A text that is an array or an object, in the very form in which [`Document::write_json`] would write it, is
-    /// checked and kept: who hands the document on, asks for its length or writes it, is served from the text; who
+    /// checked and shared; so is, without its space, a text that is of that form but for space between its parts. who hands the document on, asks for its length or writes it, is served from the text; who
     /// looks into an object has its members, which are again such texts. Any other text is parsed at once. No caller can tell which it was but by the time that it takes.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Document {
     pub fn parse_text(text: &Text) -> Result<Self, ParseError> {
         match plain::depth_of_plain(text) {
             Some(depth) => Ok(Self::raw(text.clone(), 0..text.len(), depth)),
-            None => Self::parse(text.as_bytes()),
+            None => Self::parse_spaced(text),
         }
     }
 
@@ -104,10 +104,19 @@ impl Document {
     /// # Errors
     /// Those of [`Document::parse`].
     pub fn parse_lazily(text: &[u8]) -> Result<Self, ParseError> {
-        let valid = std::str::from_utf8(text).ok();
-        match valid.and_then(|valid| Some((valid, plain::depth_of_plain(valid)?))) {
-            Some((valid, depth)) => Ok(Self::raw(Text::from(valid), 0..valid.len(), depth)),
-            None => Self::parse(text),
+        let Ok(valid) = std::str::from_utf8(text) else { return Self::parse(text) };
+        match plain::depth_of_plain(valid) {
+            Some(depth) => Ok(Self::raw(Text::from(valid), 0..valid.len(), depth)),
+            None => Self::parse_spaced(valid),
+        }
+    }
+
+    /// What is in the way of keeping a text is mostly the space that many writers put between its parts.
+    fn parse_spaced(text: &str) -> Result<Self, ParseError> {
+        let compact = plain::without_space(text);
+        match compact.and_then(|compact| Some((plain::depth_of_plain(&compact)?, compact))) {
+            Some((depth, compact)) => Ok(Self::raw(Text::from(&*compact), 0..compact.len(), depth)),
+            None => Self::parse(text.as_bytes()),
         }
     }
 
