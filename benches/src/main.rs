@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout)] // Figures are this program's result.
 
 mod call;
+mod document;
 mod echo;
 mod expr;
 mod http;
@@ -43,6 +44,8 @@ struct Flags {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Figure {
+    /// Nanoseconds of reading and writing documents beside `serde_json`
+    Document,
     /// Nanoseconds of expressions beside Rust by hand
     Expr,
     /// Nanoseconds of a Pass and of a Choice
@@ -78,6 +81,9 @@ fn main() -> Result<ExitCode> {
 
 fn measure(flags: &Flags) -> Result<()> {
     let wanted = |figure| flags.only.is_empty() || flags.only.contains(&figure);
+    if wanted(Figure::Document) {
+        document::measure(flags.rounds)?;
+    }
     if wanted(Figure::Expr) {
         expr::measure(flags.rounds)?;
     }
