@@ -1,7 +1,7 @@
 //! Every bench, by name.
 
 use crate::figure::Report;
-use crate::{call, compare, expr, idle, inprocess, neighbours, parked, start_up, step};
+use crate::{call, compare, document, expr, idle, inprocess, neighbours, parked, start_up, step};
 use anyhow::Result;
 
 /// What a bench has to know.
@@ -65,12 +65,13 @@ const fn bench(
 #[rustfmt::skip]
 pub(crate) const BENCHES: &[Bench] = &[
     bench("expr", Cores::One, 3, "expressions beside Rust by hand", expr::measure),
+    bench("document", Cores::One, 3, "reading and writing documents beside serde_json", document::measure),
     bench("step", Cores::One, 2, "a Pass and a Choice, in the pure core", step::measure),
     bench("call", Cores::One, 3, "one Pass and one Wasm task, in process", call::measure),
     bench("inprocess", Cores::All, 5, "whole executions with no HTTP: one core, two cores, a Map", inprocess::measure),
     bench("compare", Cores::All, 12, "StartSyncExecution over HTTP beside a bare echo and other systems", compare::measure),
-    bench("parked", Cores::All, 2, "bytes of a parked execution", parked::measure),
-    bench("million", Cores::All, 4, "a million executions in Wait at once, all ending right", parked::million),
+    bench("parked", Cores::All, 4, "bytes of a parked execution", parked::measure),
+    bench("million", Cores::All, 5, "a million executions in Wait at once, all ending right", parked::million),
     bench("idle", Cores::All, 3, "CPU of an idle server with 100 workflows and functions", idle::measure),
     bench("start-up", Cores::All, 3, "start of the binary with 100 functions in the artefact cache", start_up::measure),
     bench("neighbours", Cores::All, 3, "a workflow's latency beside hostile ones", neighbours::measure),

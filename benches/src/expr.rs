@@ -46,7 +46,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Report> {
 }
 
 /// An order of about 8 KB: a few fields and a list.
-fn order() -> String {
+pub(crate) fn order() -> String {
     let item = |at: usize| {
         json!({"sku": format!("sku-{at:04}"), "name": format!("item {at}"), "price": (at * 37 % 100) as f64 + 0.5,
             "qty": at % 7 + 1, "tags": ["new"]})

@@ -9,7 +9,7 @@ use crate::{modules, step};
 use anyhow::{Context as _, Result, bail};
 use fleetstep_catalog::{Runnable, StateMachine};
 use fleetstep_document::Document;
-use fleetstep_engine::{Engine, Outcome, Start};
+use fleetstep_engine::{Engine, OnFinish, Outcome, Start};
 use fleetstep_server::deploy::Deployment;
 use fleetstep_server::runtime::Runtime;
 use fleetstep_server::settings::Settings;
@@ -22,6 +22,8 @@ use tokio::runtime::Handle;
 const PASSES: u32 = 50_000;
 /// Executions of each round of what calls a module.
 const TASKS: u32 = 10_000;
+/// Executions that are started in one call.
+const BATCH: u32 = 250;
 /// Items of the Map.
 const ITEMS: usize = 1_000;
 /// Executions of the Map in each round.
@@ -86,6 +88,14 @@ fn passes(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>
         let nanos = self::nanos(rounds, times, part)?;
         figures.push(Figure::lower(format!("inprocess.pass-{name}"), format!("of that: {what}"), "ns", &nanos));
     }
+    let batched = self::nanos(rounds, times / BATCH, || {
+        let one = || (start(&runnable, Arc::clone(&identity), input.clone()), Box::new(drop) as OnFinish);
+        let handles = runtime.engine.start_batch((0..BATCH).map(|_| one()).collect());
+        if handles.iter().all(Result::is_ok) { Ok(()) } else { bail!("not all were let in") }
+    })?;
+    let batched: Vec<f64> = batched.iter().map(|nanos| nanos / f64::from(BATCH)).collect();
+    let what = format!("the engine, one of {BATCH} started in a batch");
+    figures.push(Figure::lower("inprocess.pass-batched", what, "ns", &batched));
     let scale = two_cores(rounds, times, || self::whole(handle, &runtime.engine, &machine, &runnable))?;
     figures.push(Figure::higher("inprocess.pass-two-cores", "two cores against one, one Pass", "×", &scale));
     Ok(figures)

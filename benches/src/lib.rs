@@ -12,6 +12,7 @@
 mod bench;
 mod call;
 mod compare;
+mod document;
 mod echo;
 mod expr;
 mod figure;

@@ -136,7 +136,7 @@ fn write<S: Style>(value: &Document, out: &mut Vec<u8>) {
 fn write_number(number: Number<'_>, out: &mut Vec<u8>) {
     match number {
         Number::Int(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
-        Number::Float(value) => out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes()),
+        Number::Float(value) => with_printed(value, |text| out.extend_from_slice(text)),
         Number::Decimal(text) => out.extend_from_slice(text.as_bytes()),
     }
 }
@@ -145,9 +145,53 @@ fn write_number(number: Number<'_>, out: &mut Vec<u8>) {
 pub(crate) fn number_len(number: Number<'_>) -> usize {
     match number {
         Number::Int(value) => itoa::Buffer::new().format(value).len(),
-        Number::Float(value) => ryu::Buffer::new().format_finite(value).len(),
+        Number::Float(value) => with_printed(value, <[u8]>::len),
         Number::Decimal(text) => text.len(),
     }
+}
+
+/// Hands the shortest decimal of a double to `act`.
+fn with_printed<R>(value: f64, act: impl FnOnce(&[u8]) -> R) -> R {
+    let mut buffer = [0; SHORT_BYTES_MAX];
+    match print_short(value, &mut buffer) {
+        Some(text) => act(text),
+        None => act(ryu::Buffer::new().format_finite(value).as_bytes()),
+    }
+}
+
+/// A sign, eleven digits, a point and four digits.
+const SHORT_BYTES_MAX: usize = 17;
+
+/// Prints a double that has few digits, as prices have: a decimal of at most fifteen digits which reads as the double is
+/// the only one, and so the shortest when its last digit counts. Nothing for any other double.
+#[inline]
+fn print_short(value: f64, buffer: &mut [u8; SHORT_BYTES_MAX]) -> Option<&[u8]> {
+    let size = value.abs();
+    if !(1e-3..1e11).contains(&size) {
+        return None;
+    }
+    let scales = [(1, 1e1), (2, 1e2), (3, 1e3), (4, 1e4)];
+    let (places, digits) = scales.into_iter().find_map(|(places, scale)| {
+        let digits = (size * scale + 0.5) as u64;
+        (digits as f64 / scale == size).then_some((places, digits))
+    })?;
+    let mut rest = digits;
+    let mut at = buffer.len();
+    let point = at - 1 - places;
+    while rest > 0 || at > point - 1 {
+        at -= 1;
+        if at == point {
+            buffer[at] = b'.';
+            continue;
+        }
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    if value < 0.0 {
+        at -= 1;
+        buffer[at] = b'-';
+    }
+    Some(&buffer[at..])
 }
 
 /// How many bytes [`write_string`] appends.
@@ -204,6 +248,34 @@ fn escape(byte: u8, long: &mut [u8; 6]) -> &[u8] {
         _ => {
             *long = [b'\\', b'u', b'0', b'0', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
             long
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_printed;
+
+    #[test]
+    fn doubles_are_printed_as_ryu_prints_them() {
+        let mut rng = fastrand::Rng::with_seed(11);
+        for round in 0..300_000 {
+            let digits = (rng.u64(..) >> rng.u32(11..64)) as f64;
+            let value = match round % 4 {
+                0 => digits / 10_f64.powi(rng.i32(0..8)),
+                1 => (rng.f64() - 0.5) * 10_f64.powi(rng.i32(-8..16)),
+                2 => f64::from_bits((digits / 100.0).to_bits() + rng.u64(0..3)),
+                _ => f64::from_bits(rng.u64(..)),
+            };
+            let value = if rng.bool() { value } else { -value };
+            if value.is_finite() {
+                let printed = with_printed(value, <[u8]>::to_vec);
+                assert_eq!(String::from_utf8_lossy(&printed), ryu::Buffer::new().format_finite(value));
+            }
+        }
+        for value in [0.0, -0.0, 0.5, 1.0, -1.0, 0.001, 0.1 + 0.2, 99_999_999_999.999_9, 1e10, 1e11, 12.25, 4.5, 0.05] {
+            let printed = with_printed(value, <[u8]>::to_vec);
+            assert_eq!(String::from_utf8_lossy(&printed), ryu::Buffer::new().format_finite(value));
         }
     }
 }
