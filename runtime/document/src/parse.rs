@@ -509,7 +509,7 @@ impl Decimal {
             return fits.then(|| Document::from(if self.is_negative { -(value as i64) } else { value as i64 }));
         }
         // A last zero is printed only as the one digit behind the point.
-        let ends_well = value % 10 != 0 || (self.fraction_digits == 1 && value != 0);
+        let ends_well = !value.is_multiple_of(10) || (self.fraction_digits == 1 && value != 0);
         if self.digits > Self::EXACT_DIGITS_MAX || !ends_well {
             return None;
         }
