@@ -1,6 +1,8 @@
 //! Microseconds of a Wasm call: a fresh instance, memory limit and deadline on, in process.
 
-use crate::{median, modules, step};
+use crate::bench::Plan;
+use crate::figure::{Figure, Report};
+use crate::{modules, step};
 use anyhow::{Context as _, Result, bail};
 use fleetstep_document::Document;
 use fleetstep_engine::{Outcome, Start, clock};
@@ -12,33 +14,42 @@ use std::sync::Arc;
 /// Executions of each round.
 const EXECUTIONS: u32 = 20_000;
 
-/// Prints the figures.
-pub(crate) fn measure(rounds: usize) -> Result<()> {
+/// The figures.
+pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let executions = plan.count(EXECUTIONS);
     tokio.block_on(async {
         let runtime = Runtime::open(&Settings::default()).await?;
         Deployment::at(&modules())?.deploy(&runtime.catalog).await?;
-        let (mut pass, mut task) = (Vec::new(), Vec::new());
-        for _ in 0..=rounds {
-            pass.push(micros(&runtime, "pass").await?);
-            task.push(micros(&runtime, "task").await?);
+        let (mut passes, mut tasks) = (Vec::new(), Vec::new());
+        // The first round warms up.
+        for round in 0..=plan.rounds {
+            let (pass, task) =
+                (micros(&runtime, "pass", executions).await?, micros(&runtime, "task", executions).await?);
+            if round > 0 {
+                passes.push(pass);
+                tasks.push(task);
+            }
         }
-        let (pass, task) = (median(pass), median(task));
-        println!("## A Wasm call, in process, one thread\n\n| execution | µs |\n| --- | --- |");
-        println!("| one Pass through the engine | {pass:.2} |");
-        println!("| one Wasm task through the engine | {task:.2} |");
-        println!("| the call: fresh instance, JSON in, JSON out | {:.2} |\n", task - pass);
-        Ok(())
+        let calls: Vec<f64> = tasks.iter().zip(&passes).map(|(task, pass)| task - pass).collect();
+        Ok(Report::of(
+            "A Wasm call, in process, one thread",
+            vec![
+                Figure::lower("call.pass", "one Pass through the engine", "µs", &passes),
+                Figure::lower("call.task", "one Wasm task through the engine", "µs", &tasks),
+                Figure::lower("call.call", "the call: fresh instance, JSON in, JSON out", "µs", &calls),
+            ],
+        ))
     })
 }
 
-async fn micros(runtime: &Runtime, workflow: &str) -> Result<f64> {
+async fn micros(runtime: &Runtime, workflow: &str, executions: u32) -> Result<f64> {
     let machine = runtime.catalog.state_machine(workflow).with_context(|| format!("workflow {workflow}"))?;
     let Ok(runnable) = &machine.runnable else { bail!("{workflow} does not compile") };
     let input = Document::parse(step::ORDER.as_bytes())?;
     let identity = machine.identity(None);
     let started = clock::instant();
-    for seed in 0..EXECUTIONS {
+    for seed in 0..executions {
         let (program, host) = (Arc::clone(&runnable.program), Arc::clone(&runnable.host));
         let start = Start {
             program,
@@ -53,5 +64,5 @@ async fn micros(runtime: &Runtime, workflow: &str) -> Result<f64> {
             other => bail!("{workflow}: {other:?}"),
         }
     }
-    Ok(started.elapsed().as_secs_f64() * 1e6 / f64::from(EXECUTIONS))
+    Ok(started.elapsed().as_secs_f64() * 1e6 / f64::from(executions))
 }

@@ -1,5 +1,7 @@
 //! Nanoseconds of an expression, beside the same written by hand in Rust over `serde_json::Value`.
 
+use crate::bench::Plan;
+use crate::figure::{Figure, Report, markdown_table, number as digits};
 use crate::median;
 use anyhow::{Context as _, Result, ensure};
 use fleetstep_document::Document;
@@ -22,24 +24,29 @@ struct Row<'a> {
     by_hand: Box<dyn Fn(&Value) -> Value + 'a>,
 }
 
-/// Prints the figures.
-pub(crate) fn measure(rounds: usize) -> Result<()> {
+/// The figures: a ratio for each expression.
+pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     let text = order();
     let input = Document::parse(text.as_bytes())?;
     let value: Value = serde_json::from_str(&text)?;
-    println!("## An expression, over a document of {:.1} KB\n", text.len() as f64 / 1024.0);
-    println!("| expression | ns | by hand over `serde_json` | ratio | at most |\n| --- | --- | --- | --- | --- |");
+    let (mut figures, mut cells) = (Vec::new(), Vec::new());
     for row in rows()? {
-        let (ours, by_hand) = compare(&row, &input, &value, rounds)?;
-        let promised = row.ratio_max.map_or_else(String::new, |most| format!("{most}"));
-        println!("| {} | {ours:.1} | {by_hand:.1} | {:.2} | {promised} |", row.name, ours / by_hand);
+        let (ours, by_hand) = compare(&row, &input, &value, plan.rounds)?;
+        let ratio = ours / by_hand;
+        let promised = row.ratio_max.map_or_else(String::new, digits);
+        cells.push(vec![row.name.to_owned(), digits(ours), digits(by_hand), digits(ratio), promised]);
+        let name = format!("expr.{}", row.name.to_lowercase().replace(' ', "-").replace(['`', ','], ""));
+        figures.push(Figure::lower(name, format!("{}, against Rust by hand", row.name), "×", &[ratio]));
     }
-    println!();
-    walks(&input, &value, rounds)
+    let mut table = markdown_table(&["expression", "ns", "by hand over `serde_json`", "ratio", "at most"], cells);
+    table.push('\n');
+    table.push_str(&walks(&input, &value, plan.rounds)?);
+    let title = format!("An expression, over a document of {:.1} KB", text.len() as f64 / 1024.0);
+    Ok(Report { title, notes: Vec::new(), table: Some(table), figures })
 }
 
 /// An order of about 8 KB: a few fields and a list.
-fn order() -> String {
+pub(crate) fn order() -> String {
     let item = |at: usize| {
         json!({"sku": format!("sku-{at:04}"), "name": format!("item {at}"), "price": (at * 37 % 100) as f64 + 0.5,
             "qty": at % 7 + 1, "tags": ["new"]})
@@ -235,7 +242,7 @@ fn nanos<T>(act: &mut dyn FnMut() -> T, times: u32) -> f64 {
 }
 
 /// The JSONPath once more beside walks that are nothing but the loads, over both kinds of value.
-fn walks(input: &Document, value: &Value, rounds: usize) -> Result<()> {
+fn walks(input: &Document, value: &Value, rounds: usize) -> Result<String> {
     let context = Document::NULL;
     let chance = Chance::new(1);
     let expr = Expr::path("$.path.to.leaf", "InputPath", &mut VariableNames::default())?;
@@ -254,11 +261,13 @@ fn walks(input: &Document, value: &Value, rounds: usize) -> Result<()> {
     let mut over_document = || black_box(input).get("path").and_then(|at| at.get("to")?.get("leaf").cloned());
     let (path, value_walk) = interleaved(&mut ours, &mut over_value, rounds);
     let (path_again, document_walk) = interleaved(&mut ours, &mut over_document, rounds);
-    println!("| JSONPath `$.path.to.leaf` | ns | walk | ratio |\n| --- | --- | --- | --- |");
-    println!("| beside a walk over `serde_json::Value` | {path:.1} | {value_walk:.1} | {:.2} |", path / value_walk);
-    println!(
-        "| beside a walk over `Document` | {path_again:.1} | {document_walk:.1} | {:.2} |\n",
-        path_again / document_walk
-    );
-    Ok(())
+    let cells =
+        |what: &str, path: f64, walk: f64| vec![what.to_owned(), digits(path), digits(walk), digits(path / walk)];
+    Ok(markdown_table(
+        &["JSONPath `$.path.to.leaf`", "ns", "walk", "ratio"],
+        [
+            cells("beside a walk over `serde_json::Value`", path, value_walk),
+            cells("beside a walk over `Document`", path_again, document_walk),
+        ],
+    ))
 }

@@ -1,8 +1,11 @@
 //! What hostile guests do to the latency of a workflow beside them.
 
-use crate::http::{Other, start_sync};
+use crate::bench::Plan;
+use crate::figure::{Figure, Report};
+use crate::http::{fleetstep, start_sync};
 use crate::load::closed_loop;
-use crate::{Side, median, step};
+use crate::pin::Pin;
+use crate::step;
 use anyhow::Result;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,16 +20,16 @@ const CONNECTIONS: usize = 4;
 /// starts takes its share of the serving threads like any other load.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Prints the figures.
-pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<()> {
+/// The figures.
+pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let server = Other::start(Side::Fleetstep)?;
+    let server = fleetstep(&Pin::Shared("hostile guests may have every processor".to_owned()))?;
     let request = start_sync("task", step::ORDER);
-    let time = Duration::from_secs(seconds);
+    let time = Duration::from_secs_f64(plan.seconds);
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     tokio.block_on(async {
         closed_loop(server.address, &request, CONNECTIONS, Duration::from_millis(500)).await?;
-        for _ in 0..rounds {
+        for _ in 0..plan.rounds {
             let quiet = closed_loop(server.address, &request, CONNECTIONS, time).await?;
             alone.push([quiet.percentile_us(0.5), quiet.percentile_us(0.99)].map(f64::from));
             let hostile: Vec<_> = HOSTILE
@@ -45,8 +48,7 @@ pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<()> {
         }
         anyhow::Ok(())
     })?;
-    print(&alone, &beside);
-    Ok(())
+    Ok(report(&alone, &beside))
 }
 
 /// Starts `workflow` again and again, whatever becomes of it.
@@ -61,13 +63,19 @@ async fn keep_starting(address: SocketAddr, workflow: &'static str) -> Result<()
     }
 }
 
-fn print(alone: &[[f64; 2]], beside: &[[f64; 2]]) {
-    let of = |figures: &[[f64; 2]], at: usize| median(figures.iter().map(|pair| pair[at]).collect());
-    println!(
-        "## One Wasm task beside hostile guests ({CONNECTIONS} connections; {HOSTILE:?}, each again after {PAUSE:?})\n"
-    );
-    println!("| | p50 ms | p99 ms |\n| --- | --- | --- |");
-    println!("| alone | {:.3} | {:.3} |", of(alone, 0) / 1e3, of(alone, 1) / 1e3);
-    println!("| beside them | {:.3} | {:.3} |", of(beside, 0) / 1e3, of(beside, 1) / 1e3);
-    println!("| ratio | {:.2} | {:.2} |\n", of(beside, 0) / of(alone, 0), of(beside, 1) / of(alone, 1));
+fn report(alone: &[[f64; 2]], beside: &[[f64; 2]]) -> Report {
+    let percentiles = [("p50", 0), ("p99", 1)];
+    let figures = percentiles.into_iter().flat_map(|(name, at)| {
+        let millis = |rounds: &[[f64; 2]]| rounds.iter().map(|pair| pair[at] / 1e3).collect::<Vec<_>>();
+        let (alone, beside) = (millis(alone), millis(beside));
+        let ratios: Vec<f64> = beside.iter().zip(&alone).map(|(beside, alone)| beside / alone).collect();
+        [
+            Figure::lower(format!("neighbours.{name}-alone"), format!("{name} alone"), "ms", &alone),
+            Figure::lower(format!("neighbours.{name}-beside"), format!("{name} beside them"), "ms", &beside),
+            Figure::lower(format!("neighbours.{name}-ratio"), format!("{name}, ratio"), "×", &ratios),
+        ]
+    });
+    let mut report = Report::of("One Wasm task beside hostile guests", figures.collect());
+    report.notes.push(format!("{CONNECTIONS} connections; {HOSTILE:?}, each again after {PAUSE:?}."));
+    report
 }

@@ -1,5 +1,7 @@
 //! Nanoseconds of a state, with no task and no HTTP: the pure core in a plain loop.
 
+use crate::bench::Plan;
+use crate::figure::{Figure, Report};
 use crate::median;
 use anyhow::{Context as _, Result, bail};
 use fleetstep_asl::{Options, compile};
@@ -18,8 +20,8 @@ const STATES: usize = 51;
 /// The size that the load over HTTP has too.
 pub(crate) const ORDER: &str = r#"{"orderId":"A-1001","customer":{"id":42,"name":"Ada Lovelace","email":"ada@example.com"},"lines":[{"sku":"tea","quantity":2,"price":4.5},{"sku":"cup","quantity":1,"price":12.25}],"address":{"street":"12 St James's Square","city":"London","postcode":"SW1Y 4JH"},"total":21.25,"currency":"GBP","express":true}"#;
 
-/// Prints the figures.
-pub(crate) fn measure(rounds: usize) -> Result<()> {
+/// The figures.
+pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     let pass = |name: usize, next: &str| format!(r#""S{name}":{{"Type":"Pass",{next}}}"#);
     let choice = |name: usize, next: &str| {
         let target = next.trim_start_matches(r#""Next":"#);
@@ -28,11 +30,21 @@ pub(crate) fn measure(rounds: usize) -> Result<()> {
             r#""S{name}":{{"Type":"Choice","Choices":[{{"Variable":"$.total","NumericGreaterThan":20,"Next":{target}}}]}}"#
         )
     };
-    println!("## A state, in process\n\n| state | ns |\n| --- | --- |");
-    println!("| a whole execution of one Pass, without JSON | {:.0} |", nanos(&machine(1, pass)?, rounds)?);
-    println!("| a further Pass | {:.0} |", marginal(pass, rounds)?);
-    println!("| a further Choice with one condition | {:.0} |\n", marginal(choice, rounds)?);
-    Ok(())
+    let executions = plan.count(EXECUTIONS);
+    let whole = nanos(&machine(1, pass)?, plan.rounds, executions)?;
+    Ok(Report::of(
+        "A state, in the pure core",
+        vec![
+            Figure::lower("step.execution", "a whole execution of one Pass and a Succeed, without JSON", "ns", &whole),
+            Figure::lower("step.further-pass", "a further Pass", "ns", &marginal(pass, plan.rounds, executions)?),
+            Figure::lower(
+                "step.further-choice",
+                "a further Choice with one condition",
+                "ns",
+                &marginal(choice, plan.rounds, executions)?,
+            ),
+        ],
+    ))
 }
 
 /// A chain of `states` states, then a Succeed.
@@ -48,25 +60,25 @@ fn machine(states: usize, state: impl Fn(usize, &str) -> String) -> Result<Progr
     Ok(compiled.program)
 }
 
-fn marginal(state: impl Fn(usize, &str) -> String, rounds: usize) -> Result<f64> {
+/// Nanoseconds of a further state, round by round.
+fn marginal(state: impl Fn(usize, &str) -> String, rounds: usize, executions: u32) -> Result<Vec<f64>> {
     let (long, short) = (machine(STATES, &state)?, machine(1, &state)?);
-    let further = (0..rounds).map(|_| Ok((nanos(&long, 1)? - nanos(&short, 1)?) / (STATES - 1) as f64));
-    Ok(median(further.collect::<Result<_>>()?))
+    let once = |program: &Program| Ok::<_, anyhow::Error>(median(nanos(program, 1, executions)?));
+    (0..rounds).map(|_| Ok((once(&long)? - once(&short)?) / (STATES - 1) as f64)).collect()
 }
 
-/// Nanoseconds of a whole execution.
-fn nanos(program: &Program, rounds: usize) -> Result<f64> {
+/// Nanoseconds of a whole execution, round by round.
+fn nanos(program: &Program, rounds: usize, executions: u32) -> Result<Vec<f64>> {
     let input = Document::parse(ORDER.as_bytes())?;
     let identity = Arc::new(Identity::default());
-    let mut figures = Vec::with_capacity(rounds);
-    for _ in 0..rounds {
+    let round = |_| {
         let started = clock::instant();
-        for seed in 0..EXECUTIONS {
+        for seed in 0..executions {
             execute(program, &input, &identity, seed.into())?;
         }
-        figures.push(started.elapsed().as_nanos() as f64 / f64::from(EXECUTIONS));
-    }
-    Ok(median(figures))
+        Ok(started.elapsed().as_nanos() as f64 / f64::from(executions))
+    };
+    (0..rounds).map(round).collect()
 }
 
 fn execute(program: &Program, input: &Document, identity: &Arc<Identity>, seed: u64) -> Result<()> {

@@ -71,6 +71,10 @@ struct Meter {
 impl Meter {
     /// Nothing when there are more than `levels_left` levels, or more bytes than are left.
     fn measure(&mut self, value: &Document, levels_left: u64) -> Option<Extent> {
+        if let Some((text, depth)) = value.as_raw() {
+            let extent = Extent { bytes: self.spend(text.len() as u64)?, depth: depth.into() };
+            return (extent.depth <= levels_left).then_some(extent);
+        }
         let Some(cell) = value.extent_cell() else {
             return Some(Extent { bytes: self.spend(scalar(value))?, depth: 0 });
         };

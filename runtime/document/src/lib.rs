@@ -10,6 +10,8 @@ mod extent;
 mod number;
 mod object;
 mod parse;
+mod plain;
+mod scan;
 mod value;
 mod write;
 

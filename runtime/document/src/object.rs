@@ -50,8 +50,18 @@ impl Object {
     pub fn get(&self, key: &str) -> Option<&Document> {
         // In line, since the walk along nearly every path is made of this loop.
         if self.entries.len() <= LINEAR_KEYS_MAX {
-            return self.entries.iter().find(|(k, _)| same_key(k, key)).map(|(_, value)| value);
+            for (known, value) in &self.entries {
+                if same_key(known, key) {
+                    return Some(value);
+                }
+            }
+            return None;
         }
+        self.search(key)
+    }
+
+    #[cold]
+    fn search(&self, key: &str) -> Option<&Document> {
         self.position(key).map(|at| &self.entries[at].1)
     }
 
@@ -108,7 +118,7 @@ impl Object {
 
 /// Whether two keys are the same. Keys are short, and calling a comparison of memory takes longer than making one.
 #[inline]
-fn same_key(left: &str, right: &str) -> bool {
+pub(crate) fn same_key(left: &str, right: &str) -> bool {
     let (left, right) = (left.as_bytes(), right.as_bytes());
     if left.len() != right.len() {
         return false;
@@ -184,13 +194,26 @@ fn sorted(entries: &[(Text, Document)]) -> Box<[u32]> {
 }
 
 fn drop_repeats_linear(entries: &mut Vec<(Text, Document)>) {
-    let mut at = 1;
+    // A bit for each key, by a digest: two keys that are the same have the same.
+    let mut digests = 0_u64;
+    let mut at = 0;
     while at < entries.len() {
-        match entries[..at].iter().position(|(key, _)| same_key(key, &entries[at].0)) {
-            Some(first) => entries[first].1 = entries.remove(at).1,
-            None => at += 1,
+        let digest = digest(&entries[at].0);
+        let may_repeat = digests & digest != 0;
+        digests |= digest;
+        if may_repeat && let Some(first) = entries[..at].iter().position(|(key, _)| same_key(key, &entries[at].0)) {
+            entries[first].1 = entries.remove(at).1;
+        } else {
+            at += 1;
         }
     }
+}
+
+/// One bit of 64, from the length of a key and its ends.
+#[inline]
+fn digest(key: &str) -> u64 {
+    let (Some(&first), Some(&last)) = (key.as_bytes().first(), key.as_bytes().last()) else { return 1 };
+    1 << ((usize::from(first) * 5 + usize::from(last) * 3 + key.len()) % 64)
 }
 
 /// The sort is stable, so that within a run of equal keys the positions rise: the first keeps its place and

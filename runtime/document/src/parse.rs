@@ -1,6 +1,9 @@
 //! JSON text to documents, in one pass (RFC 8259, nothing more lenient).
 
+use crate::object::same_key;
+use crate::scan::{is_special, special, specials};
 use crate::{DEPTH_MAX, Document, Object, Text};
+use std::ops::Range;
 
 /// Why a text is not a JSON document, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,9 +61,20 @@ impl Document {
             Ok(valid) => valid,
             Err(error) => return Err(locate(text, error.valid_up_to(), ParseErrorKind::InvalidUtf8)),
         };
-        let mut parser = Parser { text: valid, bytes: text, at: 0, depth: 0, keys: Keys::default() };
-        parser.document().map_err(|kind| locate(text, parser.at, kind))
+        let mut parser = Parser::new(valid);
+        match parser.document() {
+            Some(document) => Ok(document),
+            None => Err(locate(text, parser.at, parser.kind())),
+        }
     }
+}
+
+/// Takes apart one level of an object, or all of an array, that stands at `place` of a text that was checked.
+pub(crate) fn look_into(text: &Text, place: Range<usize>) -> Document {
+    let mut parser = Parser::new(&text[..place.end]);
+    parser.at = place.start;
+    parser.kept_in = Some(text);
+    parser.value().expect("the text was checked when the document was made")
 }
 
 fn locate(text: &[u8], offset: usize, kind: ParseErrorKind) -> ParseError {
@@ -74,14 +88,25 @@ fn locate(text: &[u8], offset: usize, kind: ParseErrorKind) -> ParseError {
 struct Parser<'a> {
     text: &'a str,
     bytes: &'a [u8],
+    /// Where the parser is; once it failed, where it failed.
     at: usize,
     depth: usize,
+    failure: Option<ParseErrorKind>,
+    /// The text, if it was checked and is kept.
+    kept_in: Option<&'a Text>,
+    /// How many arrays are open.
+    arrays: usize,
     keys: Keys,
+    /// Entries and elements of the objects and arrays that are open: each gets its own, in room of the right size,
+    /// when it closes.
+    entries: Vec<(Text, Document)>,
+    items: Vec<Document>,
+    unescaped: Vec<u8>,
 }
 
-/// Keys seen lately: the objects of a list have the same ones, and share them.
+/// Keys seen lately within arrays: the objects of a list have the same ones, and share them.
 #[derive(Default)]
-struct Keys([Option<Text>; Keys::SLOTS]);
+struct Keys(Vec<Option<Text>>);
 
 impl Keys {
     const SLOTS: usize = 32;
@@ -89,28 +114,62 @@ impl Keys {
     fn share(&mut self, key: &str) -> Text {
         let bytes = key.as_bytes();
         let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return Text::new() };
-        let slot = &mut self.0[(bytes.len() * 7 + usize::from(*first) * 3 + usize::from(*last)) % Self::SLOTS];
-        match slot {
-            Some(seen) if seen.as_str() == key => seen.clone(),
-            _ => slot.insert(Text::from(key)).clone(),
+        let slot = (bytes.len() * 7 + usize::from(*first) * 3 + usize::from(*last)) % Self::SLOTS;
+        if self.0.is_empty() {
+            self.0.resize(Self::SLOTS, None);
+        }
+        match &mut self.0[slot] {
+            Some(seen) if same_key(seen, key) => seen.clone(),
+            slot => slot.insert(Text::from(key)).clone(),
         }
     }
 }
 
-type Parsed<T> = Result<T, ParseErrorKind>;
+/// Nothing once the parser failed, whose `failure` says why: so that a document comes back in registers.
+type Parsed<T> = Option<T>;
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Self {
+        let bytes = text.as_bytes();
+        Self {
+            text,
+            bytes,
+            at: 0,
+            depth: 0,
+            failure: None,
+            kept_in: None,
+            arrays: 0,
+            keys: Keys::default(),
+            entries: Vec::new(),
+            items: Vec::new(),
+            unescaped: Vec::new(),
+        }
+    }
+
+    /// Why it failed.
+    fn kind(self) -> ParseErrorKind {
+        self.failure.unwrap_or(ParseErrorKind::UnexpectedEnd)
+    }
+
+    #[cold]
+    fn fail<T>(&mut self, kind: ParseErrorKind) -> Parsed<T> {
+        self.failure = Some(kind);
+        None
+    }
+
     fn document(&mut self) -> Parsed<Document> {
         self.skip_space();
         let value = self.value()?;
         self.skip_space();
-        if self.at < self.bytes.len() { Err(ParseErrorKind::TrailingText) } else { Ok(value) }
+        if self.at < self.bytes.len() { self.fail(ParseErrorKind::TrailingText) } else { Some(value) }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
@@ -119,85 +178,131 @@ impl Parser<'_> {
 
     fn value(&mut self) -> Parsed<Document> {
         match self.peek() {
-            Some(b'"') => Ok(Document::from(self.string()?)),
+            Some(b'"') => self.string().map(Document::from),
+            Some(b'{' | b'[') if self.kept_in.is_some() && self.depth == 1 && self.arrays == 0 => Some(self.kept()),
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::array),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(byte) if byte.is_ascii_alphabetic() => self.word(),
-            _ => Err(self.unexpected()),
+            _ => self.unexpected(),
         }
     }
 
-    fn nested(&mut self, parse: fn(&mut Self) -> Parsed<Document>) -> Parsed<Document> {
+    /// An array or an object within an object that is being looked into: it stays text.
+    ///
+    /// It shares the text if it is the better part of it, and else has a copy: so a document never keeps a text that
+    /// is much longer than itself, and all copies together are no longer than the text.
+    fn kept(&mut self) -> Document {
+        let text = self.kept_in.expect("a text that is kept is looked into");
+        let start = self.at;
+        let depth = self.skip();
+        if (self.at - start) * 2 > text.len() {
+            return Document::raw(text.clone(), start..self.at, depth);
+        }
+        Document::raw(Text::from(&self.text[start..self.at]), 0..self.at - start, depth)
+    }
+
+    #[inline]
+    fn nested(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<Document>) -> Parsed<Document> {
         if self.depth == DEPTH_MAX {
-            return Err(ParseErrorKind::TooDeep);
+            return self.fail(ParseErrorKind::TooDeep);
         }
         self.depth += 1;
         self.at += 1;
         self.skip_space();
         let value = parse(self)?;
         self.depth -= 1;
-        Ok(value)
+        Some(value)
     }
 
     fn object(&mut self) -> Parsed<Document> {
-        let mut entries: Vec<(Text, Document)> = Vec::new();
+        let first = self.entries.len();
         if self.took(b'}') {
-            return Ok(Document::empty_object());
+            return Some(Document::empty_object());
         }
         loop {
             if self.peek() != Some(b'"') {
-                return Err(self.unexpected());
+                return self.unexpected();
             }
             let key = self.key()?;
             self.skip_space();
             if !self.took(b':') {
-                return Err(self.unexpected());
+                return self.unexpected();
             }
             self.skip_space();
-            entries.push((key, self.value()?));
+            let value = self.value()?;
+            self.entries.push((key, value));
             if self.closes(b'}')? {
-                return Ok(Document::from(Object::from_entries(entries)));
+                return Some(Document::from(Object::from_entries(self.entries.split_off(first))));
             }
         }
     }
 
     fn array(&mut self) -> Parsed<Document> {
-        let mut items = Vec::new();
+        let first = self.items.len();
         if self.took(b']') {
-            return Ok(Document::from(items));
+            return Some(Document::from(Vec::new()));
         }
+        self.arrays += 1;
         loop {
-            items.push(self.value()?);
+            let value = self.value()?;
+            self.items.push(value);
             if self.closes(b']')? {
-                return Ok(Document::from(items));
+                self.arrays -= 1;
+                return Some(Document::from(self.items.split_off(first)));
             }
         }
     }
 
     /// After an element: whether `close` ends the list, or a comma goes on with it.
+    #[inline]
     fn closes(&mut self, close: u8) -> Parsed<bool> {
         self.skip_space();
         if self.took(close) {
-            return Ok(true);
+            return Some(true);
         }
         if !self.took(b',') {
-            return Err(self.unexpected());
+            return self.unexpected();
         }
         self.skip_space();
-        Ok(false)
+        Some(false)
     }
 
+    #[inline]
     fn took(&mut self, byte: u8) -> bool {
         let here = self.peek() == Some(byte);
         self.at += usize::from(here);
         here
     }
 
-    fn unexpected(&self) -> ParseErrorKind {
-        match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
-            Some(character) => ParseErrorKind::UnexpectedCharacter(character),
-            None => ParseErrorKind::UnexpectedEnd,
+    #[cold]
+    fn unexpected<T>(&mut self) -> Parsed<T> {
+        let character = self.text.get(self.at..).and_then(|rest| rest.chars().next());
+        self.fail(character.map_or(ParseErrorKind::UnexpectedEnd, ParseErrorKind::UnexpectedCharacter))
+    }
+
+    /// Goes behind the array or object at `self.at`, which was checked, and says how many levels it has.
+    fn skip(&mut self) -> u8 {
+        let (mut depth, mut deepest) = (0_u8, 0);
+        loop {
+            match self.bytes[self.at] {
+                b'"' => {
+                    self.at = special(self.bytes, self.at + 1);
+                    while self.bytes[self.at] == b'\\' {
+                        self.at = special(self.bytes, self.at + 2);
+                    }
+                }
+                b'{' | b'[' => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return deepest;
+            }
         }
     }
 
@@ -208,150 +313,248 @@ impl Parser<'_> {
             "null" => Document::NULL,
             "true" => Document::from(true),
             "false" => Document::from(false),
-            other => return Err(ParseErrorKind::UnrecognizedToken(other.chars().take(64).collect())),
+            other => return self.fail(ParseErrorKind::UnrecognizedToken(other.chars().take(64).collect())),
         };
         self.at += end;
-        Ok(value)
+        Some(value)
     }
 
     fn number(&mut self) -> Parsed<Document> {
         let start = self.at;
-        let _negative = self.took(b'-');
-        if !self.took(b'0') && self.digits() == 0 {
-            return Err(ParseErrorKind::InvalidNumber);
+        let is_negative = self.took(b'-');
+        let mut decimal = Decimal { is_negative, ..Decimal::default() };
+        let whole_digits = if self.took(b'0') { 1 } else { self.digits(&mut decimal) };
+        if whole_digits == 0 || matches!(self.peek(), Some(b'0'..=b'9')) {
+            return self.fail(ParseErrorKind::InvalidNumber);
         }
-        if matches!(self.peek(), Some(b'0'..=b'9')) {
-            return Err(ParseErrorKind::InvalidNumber);
-        }
-        if self.took(b'.') && self.digits() == 0 {
-            return Err(ParseErrorKind::InvalidNumber);
-        }
-        if self.took(b'e') || self.took(b'E') {
-            let _sign = self.took(b'+') || self.took(b'-');
-            if self.digits() == 0 {
-                return Err(ParseErrorKind::InvalidNumber);
+        if self.took(b'.') {
+            decimal.fraction_digits = self.digits(&mut decimal);
+            if decimal.fraction_digits == 0 {
+                return self.fail(ParseErrorKind::InvalidNumber);
             }
         }
-        Ok(Document::number_from_text(&self.text[start..self.at]))
+        decimal.digits = whole_digits + decimal.fraction_digits;
+        if self.took(b'e') || self.took(b'E') {
+            let _sign = self.took(b'+') || self.took(b'-');
+            if self.digits(&mut decimal) == 0 {
+                return self.fail(ParseErrorKind::InvalidNumber);
+            }
+            return Some(Document::number_from_text(&self.text[start..self.at]));
+        }
+        Some(decimal.document().unwrap_or_else(|| Document::number_from_text(&self.text[start..self.at])))
     }
 
-    fn digits(&mut self) -> usize {
+    #[inline]
+    fn digits(&mut self, decimal: &mut Decimal) -> usize {
         let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
+        while let Some(byte @ b'0'..=b'9') = self.peek() {
+            decimal.significand = decimal.significand.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             self.at += 1;
         }
         self.at - start
     }
 
+    #[inline]
     fn string(&mut self) -> Parsed<Text> {
         let start = self.at + 1;
-        match memchr::memchr2(b'"', b'\\', &self.bytes[start..]) {
-            None => {
-                self.at = self.bytes.len();
-                Err(ParseErrorKind::UnexpectedEnd)
+        self.at = special(self.bytes, start);
+        match self.peek() {
+            Some(b'"') => {
+                let text = &self.text[start..self.at];
+                self.at += 1;
+                Some(Text::from(text))
             }
-            Some(length) => {
-                let plain = &self.bytes[start..start + length];
-                self.refuse_control(start, plain)?;
-                self.at = start + length;
-                if self.took(b'"') {
-                    return Ok(Text::from(&self.text[start..start + length]));
-                }
-                self.escaped_string(start)
-            }
+            Some(b'\\') => self.escaped_string(start),
+            _ => self.bad_string(),
         }
     }
 
     /// A string that is a key. Nearly every key has no escape and was seen before.
+    #[inline]
     fn key(&mut self) -> Parsed<Text> {
         let start = self.at + 1;
-        let rest = &self.bytes[start..];
-        match rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20) {
-            Some(length) if rest[length] == b'"' => {
-                self.at = start + length + 1;
-                Ok(self.keys.share(&self.text[start..start + length]))
-            }
-            _ => self.string(),
+        let end = special(self.bytes, start);
+        if self.bytes.get(end) == Some(&b'"') {
+            self.at = end + 1;
+            let key = &self.text[start..end];
+            return Some(if self.arrays == 0 { Text::from(key) } else { self.keys.share(key) });
         }
+        self.string()
     }
 
-    fn refuse_control(&mut self, start: usize, plain: &[u8]) -> Parsed<()> {
-        match plain.iter().position(|&b| b < 0x20) {
-            Some(at) => {
-                self.at = start + at;
-                Err(ParseErrorKind::ControlCharacter)
-            }
-            None => Ok(()),
+    /// A control character, or the end, before anything that could end the string.
+    #[cold]
+    fn bad_string<T>(&mut self) -> Parsed<T> {
+        if memchr::memchr2(b'"', b'\\', &self.bytes[self.at..]).is_some() {
+            return self.fail(ParseErrorKind::ControlCharacter);
         }
+        self.at = self.bytes.len();
+        self.fail(ParseErrorKind::UnexpectedEnd)
     }
 
-    /// The rest of a string whose first backslash is at `self.at`.
+    /// The rest of a string whose first backslash is at `self.at`. It gets no longer than it is with its escapes.
     fn escaped_string(&mut self, start: usize) -> Parsed<Text> {
-        let mut out = String::with_capacity(self.at - start + 16);
-        out.push_str(&self.text[start..self.at]);
+        let mut out = std::mem::take(&mut self.unescaped);
+        // A word is written whole and overwritten by what comes behind its part of the string.
+        let room = self.bytes.len() - start + size_of::<u64>();
+        if out.len() < room {
+            out.resize(room, 0);
+        }
+        let mut length = self.at - start;
+        out[..length].copy_from_slice(&self.bytes[start..self.at]);
         loop {
+            length = self.copy_plain(&mut out, length);
             match self.peek() {
-                None => return Err(ParseErrorKind::UnexpectedEnd),
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Text::from(out));
+                    let text = std::str::from_utf8(&out[..length]).expect("characters were copied whole").into();
+                    self.unescaped = out;
+                    return Some(text);
                 }
-                Some(b'\\') => out.push(self.escape()?),
-                Some(byte) if byte < 0x20 => return Err(ParseErrorKind::ControlCharacter),
-                Some(_) => {
-                    let from = self.at;
-                    let rest = &self.bytes[from..];
-                    let length = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
-                    self.at += length;
-                    out.push_str(&self.text[from..self.at]);
-                }
+                Some(b'\\') => length = self.escape(&mut out, length)?,
+                Some(_) => return self.fail(ParseErrorKind::ControlCharacter),
+                None => return self.fail(ParseErrorKind::UnexpectedEnd),
             }
         }
     }
 
-    fn escape(&mut self) -> Parsed<char> {
-        let character = match self.bytes.get(self.at + 1) {
-            None => return Err(ParseErrorKind::UnexpectedEnd),
-            Some(b'u') => return self.unicode_escape(),
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(_) => return Err(ParseErrorKind::InvalidEscape),
-        };
-        self.at += 2;
-        Ok(character)
+    /// Copies what stands for itself to `out`, and says how much is there now.
+    #[inline]
+    fn copy_plain(&mut self, out: &mut [u8], mut length: usize) -> usize {
+        while let Some(word) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            out[length..length + 8].copy_from_slice(word);
+            let found = specials(u64::from_le_bytes(*word));
+            if found != 0 {
+                let plain = found.trailing_zeros() as usize / 8;
+                self.at += plain;
+                return length + plain;
+            }
+            self.at += 8;
+            length += 8;
+        }
+        while let Some(byte) = self.peek().filter(|&byte| !is_special(byte)) {
+            out[length] = byte;
+            length += 1;
+            self.at += 1;
+        }
+        length
     }
 
-    fn unicode_escape(&mut self) -> Parsed<char> {
-        let high = self.hex4(self.at)?;
-        let (code, length) = match high {
-            0xd800..=0xdbff => {
-                let low = self.hex4(self.at + 6)?;
-                if !(0xdc00..=0xdfff).contains(&low) {
-                    return Err(ParseErrorKind::InvalidEscape);
-                }
-                (0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), 12)
+    /// Writes what the escape at `self.at` stands for, and says how much is there now.
+    #[inline]
+    fn escape(&mut self, out: &mut [u8], length: usize) -> Parsed<usize> {
+        out[length] = match self.bytes.get(self.at + 1) {
+            Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0c,
+            Some(b'u') => {
+                let Some((character, read)) = self.unicode_escape() else {
+                    return self.fail(ParseErrorKind::InvalidEscape);
+                };
+                self.at += read;
+                return Some(length + character.encode_utf8(&mut out[length..]).len());
             }
-            other => (other, 6),
+            Some(_) => return self.fail(ParseErrorKind::InvalidEscape),
+            None => return self.fail(ParseErrorKind::UnexpectedEnd),
         };
-        let character = char::from_u32(code).ok_or(ParseErrorKind::InvalidEscape)?;
-        self.at += length;
-        Ok(character)
+        self.at += 2;
+        Some(length + 1)
+    }
+
+    /// The character of the escape at `self.at`, or of the two that make one, and how many bytes they have.
+    fn unicode_escape(&self) -> Option<(char, usize)> {
+        let high = self.hex4(self.at)?;
+        if !(0xd800..=0xdbff).contains(&high) {
+            return Some((char::from_u32(high)?, 6));
+        }
+        let low = self.hex4(self.at + 6).filter(|low| (0xdc00..=0xdfff).contains(low))?;
+        Some((char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))?, 12))
     }
 
     /// The four hexadecimal digits of the `\u` escape at `at`.
-    fn hex4(&self, at: usize) -> Parsed<u32> {
-        let escape = self.bytes.get(at..at + 6).ok_or(ParseErrorKind::InvalidEscape)?;
-        if &escape[..2] != b"\\u" {
-            return Err(ParseErrorKind::InvalidEscape);
+    fn hex4(&self, at: usize) -> Option<u32> {
+        let digits = self.bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        digits.iter().try_fold(0, |code, &byte| Some(code * 16 + (byte as char).to_digit(16)?))
+    }
+}
+
+/// A number as its digits say it: `-12.5` is minus 125 with one digit behind the point.
+#[derive(Default)]
+struct Decimal {
+    is_negative: bool,
+    /// All digits as a number; it means something while there are few enough of them.
+    significand: u64,
+    /// How many digits there are, leading zeros among them.
+    digits: usize,
+    fraction_digits: usize,
+}
+
+impl Decimal {
+    /// All numbers of this many digits fit.
+    const WHOLE_DIGITS_MAX: usize = 18;
+    /// Decimals of this many digits are different doubles, so that none is printed with the digits of another.
+    const EXACT_DIGITS_MAX: usize = 15;
+    /// Smaller numbers are printed with an exponent.
+    const FIXED_MIN: f64 = 1e-5;
+
+    /// The number, where it is certain without printing it that its text would be printed again.
+    #[inline]
+    fn document(&self) -> Option<Document> {
+        let value = self.significand;
+        if self.fraction_digits == 0 {
+            let fits = self.digits <= Self::WHOLE_DIGITS_MAX && !(self.is_negative && value == 0);
+            return fits.then(|| Document::from(if self.is_negative { -(value as i64) } else { value as i64 }));
         }
-        escape[2..].iter().try_fold(0, |code, &byte| {
-            (byte as char).to_digit(16).map(|digit| code * 16 + digit).ok_or(ParseErrorKind::InvalidEscape)
-        })
+        // A last zero is printed only as the one digit behind the point.
+        let ends_well = value % 10 != 0 || (self.fraction_digits == 1 && value != 0);
+        if self.digits > Self::EXACT_DIGITS_MAX || !ends_well {
+            return None;
+        }
+        // Both are exact, and so the quotient is the double next to the decimal.
+        let value = value as f64 / POWERS_OF_TEN[self.fraction_digits];
+        let signed = if self.is_negative { -value } else { value };
+        (value >= Self::FIXED_MIN).then(|| Document::from(signed))
+    }
+}
+
+const POWERS_OF_TEN: [f64; Decimal::EXACT_DIGITS_MAX + 1] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+#[cfg(test)]
+mod tests {
+    use crate::{Document, Number};
+
+    /// What is read digit by digit is what reading and printing the text gives.
+    #[test]
+    fn numbers_are_those_of_their_text() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut doubles = 0;
+        for round in 0..200_000 {
+            let whole = rng.u64(..) >> rng.u32(..64);
+            let fraction = rng.u64(..) >> rng.u32(1..64);
+            let zeros = "0".repeat(rng.usize(..8));
+            let sign = if rng.bool() { "-" } else { "" };
+            let text = match round % 4 {
+                0 => format!("{sign}{whole}"),
+                1 => format!("{sign}{}.{fraction}", whole % 1_000),
+                2 => format!("{sign}0.{zeros}{fraction}"),
+                _ => format!("{sign}{}.{zeros}{}", whole % 100, fraction % 1_000),
+            };
+            let (read, expected) = (Document::parse(text.as_bytes()).expect(&text), Document::number_from_text(&text));
+            match (read.as_number(), expected.as_number()) {
+                (Some(Number::Int(a)), Some(Number::Int(b))) => assert_eq!(a, b, "{text}"),
+                (Some(Number::Float(a)), Some(Number::Float(b))) => {
+                    doubles += 1;
+                    assert_eq!(a.to_bits(), b.to_bits(), "{text}");
+                }
+                (Some(Number::Decimal(a)), Some(Number::Decimal(b))) => assert_eq!(a, b, "{text}"),
+                (a, b) => panic!("{text} is {a:?}, not {b:?}"),
+            }
+            assert_eq!(read.to_json(), text);
+        }
+        assert!(doubles > 50_000, "only {doubles} were doubles");
     }
 }

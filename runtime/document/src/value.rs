@@ -1,15 +1,15 @@
 //! The value itself.
 
 use crate::extent::ExtentCell;
-use crate::{Number, Object, Text};
-use std::sync::Arc;
+use crate::{Number, Object, ParseError, Text, parse, plain};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 /// One JSON value. A clone shares, a change copies what it must.
 #[derive(Clone)]
 pub struct Document(Repr);
 
-/// Private, so that further forms (text that nobody has looked into yet) can be added without a caller's
-/// knowledge. Everyone else reads through [`View`].
+/// Private: everyone else reads through [`View`], and does not know which text was looked into.
 ///
 /// The tag is a whole word: with a byte, the seven beside it are copied in pieces, and whoever reads the copy next
 /// waits for all of them.
@@ -24,6 +24,30 @@ enum Repr {
     String(Text),
     Array(Arc<Array>),
     Object(Arc<Object>),
+    Raw(Arc<Raw>),
+}
+
+/// An array or an object as its text, in the form in which [`Document::write_json`] would write it.
+struct Raw {
+    /// The text in which it stands, and where.
+    text: Text,
+    start: u32,
+    end: u32,
+    /// How many levels of arrays and objects it has.
+    depth: u8,
+    /// What it says, once somebody looked.
+    document: OnceLock<Document>,
+}
+
+impl Raw {
+    fn text(&self) -> &str {
+        &self.text[self.start as usize..self.end as usize]
+    }
+
+    #[cold]
+    fn look(&self) -> &Document {
+        self.document.get_or_init(|| parse::look_into(&self.text, self.start as usize..self.end as usize))
+    }
 }
 
 /// The elements of an array, and what is known of their size.
@@ -60,6 +84,48 @@ impl Document {
         Self::from(Object::default())
     }
 
+    /// Parses one JSON value, and takes it apart only when somebody looks into it.
+    ///
+    /// A text that is an array or an object, in the very form in which [`Document::write_json`] would write it, is
+    /// checked and shared; so is, without its space, a text that is of that form but for space between its parts. who hands the document on, asks for its length or writes it, is served from the text; who
+    /// looks into an object has its members, which are again such texts. Any other text is parsed at once. No caller can tell which it was but by the time that it takes.
+    ///
+    /// # Errors
+    /// Those of [`Document::parse`].
+    pub fn parse_text(text: &Text) -> Result<Self, ParseError> {
+        match plain::depth_of_plain(text) {
+            Some(depth) => Ok(Self::raw(text.clone(), 0..text.len(), depth)),
+            None => Self::parse_spaced(text),
+        }
+    }
+
+    /// The same for text that is not shared yet; it is copied where it is kept.
+    ///
+    /// # Errors
+    /// Those of [`Document::parse`].
+    pub fn parse_lazily(text: &[u8]) -> Result<Self, ParseError> {
+        let Ok(valid) = std::str::from_utf8(text) else { return Self::parse(text) };
+        match plain::depth_of_plain(valid) {
+            Some(depth) => Ok(Self::raw(Text::from(valid), 0..valid.len(), depth)),
+            None => Self::parse_spaced(valid),
+        }
+    }
+
+    /// What is in the way of keeping a text is mostly the space that many writers put between its parts.
+    fn parse_spaced(text: &str) -> Result<Self, ParseError> {
+        let compact = plain::without_space(text);
+        match compact.and_then(|compact| Some((plain::depth_of_plain(&compact)?, compact))) {
+            Some((depth, compact)) => Ok(Self::raw(Text::from(&*compact), 0..compact.len(), depth)),
+            None => Self::parse(text.as_bytes()),
+        }
+    }
+
+    /// What stands at a place of a text, which was checked, and has so many levels.
+    pub(crate) fn raw(text: Text, place: Range<usize>, depth: u8) -> Self {
+        let (start, end) = (place.start as u32, place.end as u32);
+        Self(Repr::Raw(Arc::new(Raw { text, start, end, depth, document: OnceLock::new() })))
+    }
+
     /// A number from its text, which must follow the JSON grammar; the text is kept where printing the value
     /// again would change it.
     #[must_use]
@@ -90,6 +156,7 @@ impl Document {
             Repr::String(text) => View::String(text),
             Repr::Array(array) => View::Array(&array.items),
             Repr::Object(object) => View::Object(object),
+            Repr::Raw(raw) => raw.look().view(),
         }
     }
 
@@ -150,6 +217,7 @@ impl Document {
     pub fn as_array(&self) -> Option<&[Document]> {
         match &self.0 {
             Repr::Array(array) => Some(&array.items),
+            Repr::Raw(raw) => raw.look().as_array(),
             _ => None,
         }
     }
@@ -160,12 +228,14 @@ impl Document {
     pub fn as_object(&self) -> Option<&Object> {
         match &self.0 {
             Repr::Object(object) => Some(object),
+            Repr::Raw(raw) => raw.look().as_object(),
             _ => None,
         }
     }
 
     /// The elements to change, if it is an array. Copies them first when they are shared.
     pub fn as_array_mut(&mut self) -> Option<&mut Vec<Document>> {
+        self.take_apart();
         match &mut self.0 {
             Repr::Array(array) => {
                 let array = Arc::make_mut(array);
@@ -178,12 +248,43 @@ impl Document {
 
     /// The entries to change, if it is an object. Copies them first when they are shared.
     pub fn as_object_mut(&mut self) -> Option<&mut Object> {
+        self.take_apart();
         match &mut self.0 {
             Repr::Object(object) => {
                 let object = Arc::make_mut(object);
                 object.extent.forget();
                 Some(object)
             }
+            _ => None,
+        }
+    }
+
+    /// Before a change: a text that nobody looked into is no longer what the document says.
+    #[inline]
+    fn take_apart(&mut self) {
+        if let Repr::Raw(raw) = &mut self.0 {
+            raw.look();
+            let document = match Arc::get_mut(raw) {
+                Some(raw) => raw.document.take(),
+                None => raw.document.get().cloned(),
+            };
+            *self = document.expect("it has been looked into");
+        }
+    }
+
+    /// The text, and how many levels it has, of a document that was parsed and is kept as its text.
+    #[inline]
+    pub(crate) fn as_raw(&self) -> Option<(&str, u8)> {
+        match &self.0 {
+            Repr::Raw(raw) => Some((raw.text(), raw.depth)),
+            _ => None,
+        }
+    }
+
+    /// The text to share, of a document that is kept as the whole of its text.
+    pub(crate) fn as_whole_text(&self) -> Option<&Text> {
+        match &self.0 {
+            Repr::Raw(raw) if raw.end as usize - raw.start as usize == raw.text.len() => Some(&raw.text),
             _ => None,
         }
     }
@@ -227,6 +328,11 @@ impl Document {
 impl PartialEq for Document {
     /// Compares by value: `1` equals `1.0`, and the order of keys does not count.
     fn eq(&self, other: &Self) -> bool {
+        if let (Some((a, _)), Some((b, _))) = (self.as_raw(), other.as_raw())
+            && a == b
+        {
+            return true;
+        }
         match (self.view(), other.view()) {
             (View::Null, View::Null) => true,
             (View::Bool(a), View::Bool(b)) => a == b,

@@ -58,6 +58,16 @@ impl Admission {
         if self.closed.load(Ordering::SeqCst) { Err(Saturated) } else { Ok(permit) }
     }
 
+    /// Lets in as many of `wanted` as there is room for, in one go; each permit is given back on its own.
+    pub(crate) fn admit_many(self: &Arc<Self>, wanted: usize) -> impl Iterator<Item = Permit> + use<> {
+        let room = |running: usize| wanted.min(self.running_max.saturating_sub(running));
+        let grant = |running| Some(running + room(running));
+        let before = self.running.fetch_update(Ordering::SeqCst, Ordering::Relaxed, grant).unwrap_or_else(|now| now);
+        let permits: Vec<_> = (0..room(before)).map(|_| Permit(Arc::clone(self))).collect();
+        // As for one: the permits stand before the look, and are given back if it is too late for them.
+        if self.closed.load(Ordering::SeqCst) { Vec::new() } else { permits }.into_iter()
+    }
+
     /// How many are in.
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)

@@ -15,13 +15,13 @@ pub(crate) type Answer = Result<Document, Failure>;
 
 /// Pending calls. They live with their execution rather than in a set of the worker's or in tokio tasks of their
 /// own: most executions have one at a time, which is polled directly; an execution that ends takes its calls with
-/// it; one that loses its caller moves with them.
+/// it; one that loses its caller moves with them. Most of those that wait have none, and pay for a word.
 #[derive(Default)]
-pub(crate) enum Calls {
-    #[default]
-    None,
+pub(crate) struct Calls(Option<Box<Set>>);
+
+enum Set {
     One(Pending),
-    Many(Box<FuturesUnordered<Pending>>),
+    Many(FuturesUnordered<Pending>),
 }
 
 /// One call; its future gives the ticket back with the answer.
@@ -32,31 +32,31 @@ pub(crate) struct Pending {
 
 impl Calls {
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Self::None)
+        self.0.is_none()
     }
 
     pub(crate) fn insert(&mut self, ticket: Ticket, future: ReplyFuture) {
         let pending = Pending { ticket, future };
-        match self {
-            Self::Many(many) => many.push(pending),
-            Self::None => *self = Self::One(pending),
-            Self::One(_) => {
-                let Self::One(first) = std::mem::take(self) else { unreachable!("just matched") };
-                *self = Self::Many(Box::new([first, pending].into_iter().collect()));
-            }
+        if let Some(Set::Many(many)) = self.0.as_deref_mut() {
+            many.push(pending);
+            return;
         }
+        let set = match self.0.take().map(|set| *set) {
+            Some(Set::One(first)) => Set::Many([first, pending].into_iter().collect()),
+            _ => Set::One(pending),
+        };
+        self.0 = Some(Box::new(set));
     }
 
     /// Drops calls that nobody waits for.
     pub(crate) fn cancel(&mut self, tickets: &[Ticket]) {
-        match self {
-            Self::None => {}
-            Self::One(pending) if tickets.contains(&pending.ticket) => discard(std::mem::take(self)),
-            Self::One(_) => {}
-            Self::Many(many) => {
+        match self.0.as_deref_mut() {
+            Some(Set::One(pending)) if tickets.contains(&pending.ticket) => discard(self.0.take()),
+            None | Some(Set::One(_)) => {}
+            Some(Set::Many(many)) => {
                 let tickets: HashSet<Ticket> = tickets.iter().copied().collect();
                 let is_gone = |call: &Pending| tickets.contains(&call.ticket);
-                let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut **many).into_iter().partition(is_gone);
+                let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(many).into_iter().partition(is_gone);
                 many.extend(kept);
                 gone.into_iter().for_each(discard);
                 self.tidy();
@@ -66,14 +66,14 @@ impl Calls {
 
     /// The next answer; `None` when nothing is pending.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Ticket, Answer)>> {
-        let answer = match self {
-            Self::None => return Poll::Ready(None),
-            Self::One(pending) => {
+        let answer = match self.0.as_deref_mut() {
+            None => return Poll::Ready(None),
+            Some(Set::One(pending)) => {
                 let answer = std::task::ready!(Pin::new(pending).poll(cx));
-                discard(std::mem::take(self));
+                discard(self.0.take());
                 return Poll::Ready(Some(answer));
             }
-            Self::Many(many) => std::task::ready!(Pin::new(&mut **many).poll_next(cx)),
+            Some(Set::Many(many)) => std::task::ready!(Pin::new(many).poll_next(cx)),
         };
         self.tidy();
         Poll::Ready(answer)
@@ -81,8 +81,8 @@ impl Calls {
 
     /// Gives the memory of an empty set back.
     fn tidy(&mut self) {
-        if matches!(self, Self::Many(many) if many.is_empty()) {
-            *self = Self::None;
+        if matches!(self.0.as_deref(), Some(Set::Many(many)) if many.is_empty()) {
+            self.0 = None;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The door: start an execution, attended or not.
 
-use crate::admission::{Admission, Limits, Saturated};
+use crate::admission::{Admission, Limits, Permit, Saturated};
 use crate::calls::Calls;
 use crate::clock::{Clock, Nap};
 use crate::flight::Flight;
@@ -18,6 +18,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
+
+/// Starts that [`Engine::start_batch`] takes at most: their first legs hold the calling thread.
+pub const BATCH_STARTS_MAX: usize = 4_096;
+
+/// Starts of a batch that share two readings of the clock and a worker.
+const PART_STARTS: usize = 32;
 
 /// Runs executions. Cheap to clone; all clones are the same engine.
 #[derive(Clone)]
@@ -66,6 +72,13 @@ pub type OnFinish = Box<dyn FnOnce(Finished) + Send>;
 pub struct Handle(Option<(WorkerHandle, Arc<AtomicU64>)>);
 
 impl Handle {
+    /// The way to an execution that is about to be handed to a worker.
+    fn of(worker: &WorkerHandle, run: &mut Run) -> Self {
+        let key = Arc::new(AtomicU64::new(u64::MAX));
+        run.key = Some(Arc::clone(&key));
+        Self(Some((worker.clone(), key)))
+    }
+
     /// Ends the execution as `ABORTED`, unless it is over already. The end is told as any other, soon.
     pub fn abort(self, failure: Failure) {
         if let Some((worker, key)) = self.0 {
@@ -131,11 +144,61 @@ impl Engine {
             run.flight.finish(finished);
             return Ok(Handle(None));
         }
-        let key = Arc::new(AtomicU64::new(u64::MAX));
-        run.key = Some(Arc::clone(&key));
         let worker = self.next_worker();
-        worker.adopt(run);
-        Ok(Handle(Some((worker.clone(), key))))
+        let handle = Handle::of(worker, &mut run);
+        worker.adopt(run.rest());
+        Ok(handle)
+    }
+
+    /// Starts many executions and returns what [`Engine::start`] would for each, in their order. They share what a
+    /// start costs beside its first leg: the permits are taken in one go, and a few dozen share two readings of the
+    /// clock, which may be some microseconds apart from the time at which one begins or ends, and a message to one
+    /// worker. What is beyond [`BATCH_STARTS_MAX`], or beyond the room that there is, is refused; then what comes
+    /// first is let in.
+    pub fn start_batch(&self, starts: Vec<(Start, OnFinish)>) -> Vec<Result<Handle, Saturated>> {
+        let mut permits = self.0.admission.admit_many(starts.len().min(BATCH_STARTS_MAX));
+        let mut handles = Vec::with_capacity(starts.len());
+        let mut effects = Effects::default();
+        let mut starts = starts.into_iter().peekable();
+        while starts.peek().is_some() {
+            let part = starts.by_ref().take(PART_STARTS);
+            self.start_part(part, &mut permits, &mut effects, &mut handles);
+        }
+        handles
+    }
+
+    fn start_part(
+        &self,
+        starts: impl Iterator<Item = (Start, OnFinish)>,
+        permits: &mut impl Iterator<Item = Permit>,
+        effects: &mut Effects,
+        handles: &mut Vec<Result<Handle, Saturated>>,
+    ) {
+        let clock = self.0.clock;
+        let (started, worker) = (clock.now(), self.next_worker());
+        let (mut over, mut waiting) = (Vec::new(), Vec::new());
+        for (start, on_finish) in starts {
+            let Some(permit) = permits.next() else {
+                handles.push(Err(Saturated));
+                continue;
+            };
+            let mut run = begin(start, Some(on_finish), permit, started);
+            match run.depart(clock, effects) {
+                Some(outcome) => {
+                    handles.push(Ok(Handle(None)));
+                    over.push((run.flight, outcome, run.now));
+                }
+                None => {
+                    handles.push(Ok(Handle::of(worker, &mut run)));
+                    waiting.push(run.rest());
+                }
+            }
+        }
+        worker.adopt_many(waiting);
+        let now = clock.now();
+        for (flight, outcome, at) in over {
+            flight.finish(Finished { outcome, started, stopped: now.max(at) });
+        }
     }
 
     /// How many executions are running.
@@ -155,23 +218,27 @@ impl Engine {
 
     fn admit(&self, start: Start, on_finish: Option<OnFinish>) -> Result<Run, Saturated> {
         let permit = self.0.admission.admit()?;
-        let started = self.0.clock.now();
-        let Start { program, host, identity, input, seed, history: recorded } = start;
-        let history = recorded.as_ref().map_or(HistoryLevel::Off, |history| history.level);
-        let execution = ExecutionStart { input, identity, seed, started, history };
-        Ok(Run {
-            running: Running::new(program, execution).with_sink(recorded.map(|history| history.sink)),
-            flight: Flight { host, calls: Calls::None, on_finish, permit },
-            answers: VecDeque::new(),
-            has_yielded: false,
-            now: started,
-            key: None,
-        })
+        Ok(begin(start, on_finish, permit, self.0.clock.now()))
     }
 
     /// Hands work round. What waits costs a worker nothing, so that counting would not tell who has more to do.
     fn next_worker(&self) -> &WorkerHandle {
         let workers = &self.0.workers;
         &workers[self.0.handed.fetch_add(1, Ordering::Relaxed) % workers.len()]
+    }
+}
+
+/// An execution that has not made its first step.
+fn begin(start: Start, on_finish: Option<OnFinish>, permit: Permit, started: Timestamp) -> Run {
+    let Start { program, host, identity, input, seed, history: recorded } = start;
+    let history = recorded.as_ref().map_or(HistoryLevel::Off, |history| history.level);
+    let execution = ExecutionStart { input, identity, seed, started, history };
+    Run {
+        running: Running::new(program, execution).with_sink(recorded.map(|history| history.sink)),
+        flight: Flight { host, calls: Calls::default(), on_finish, permit },
+        answers: VecDeque::new(),
+        has_yielded: false,
+        now: started,
+        key: None,
     }
 }

@@ -8,12 +8,12 @@
 //!  Engine::start ─┴─► Run: the first leg, inline ──► waits? ─┤       │ dropped midway
 //!                      └─► never waits: it is over           └─► Worker ◄┘  one for each core
 //!                                                                  │
-//!                          Simulator ───────────────────────────► Shard     pure: slots, one timer queue
+//!                          Simulator ───────────────────────────► Shard     pure: slots, one timer wheel
 //! ```
 //!
 //! All of them drive the same [`Execution`](fleetstep_machine::Execution), wrapped with its alarms (`running`). An
-//! execution that waits for a time is a slot and a timer entry; one that waits for calls holds those futures beside
-//! its slot. Neither has a task of its own.
+//! execution that waits for a time is packed into a slot, with an entry in the timer wheel; one that waits for calls
+//! holds those futures in its slot too. Neither has a task of its own.
 #![forbid(unsafe_code)]
 
 mod admission;
@@ -23,19 +23,21 @@ mod calls;
 pub mod clock;
 mod engine;
 mod flight;
+mod held;
 mod history;
 mod host;
 mod run;
 mod running;
 mod shard;
 pub mod simulator;
+mod slots;
 #[cfg(test)]
 mod tests;
-mod timer_queue;
+mod wheel;
 mod worker;
 
 pub use admission::{Limits, Saturated};
-pub use engine::{Engine, Finished, Handle, OnFinish, Start};
+pub use engine::{BATCH_STARTS_MAX, Engine, Finished, Handle, OnFinish, Start};
 pub use fleetstep_machine::{
     Failure, Happening, HistoryEvent, HistoryLevel, Identity, Inspection, Outcome, Program, StateId, StateKind, Step,
     TaskId, Timestamp, Trial, Variables,

@@ -4,6 +4,7 @@ use crate::calls::Answer;
 use crate::clock::{Clock, Nap};
 use crate::engine::Finished;
 use crate::flight::Flight;
+use crate::held::Held;
 use crate::running::{Request, Running};
 use crate::worker::WorkerHandle;
 use fleetstep_machine::{Effects, Event, Outcome, Status, Ticket, Timestamp};
@@ -38,7 +39,23 @@ pub(crate) struct Run {
     pub(crate) key: Option<Arc<AtomicU64>>,
 }
 
+/// A [`Run`] on its way to a worker, with its execution packed.
+pub(crate) struct Resting {
+    pub(crate) held: Held,
+    pub(crate) flight: Flight,
+    pub(crate) answers: VecDeque<(Ticket, Answer)>,
+    pub(crate) has_yielded: bool,
+    pub(crate) now: Timestamp,
+    pub(crate) key: Option<Arc<AtomicU64>>,
+}
+
 impl Run {
+    /// Packs it, to wait elsewhere.
+    pub(crate) fn rest(self) -> Resting {
+        let Self { running, flight, answers, has_yielded, now, key } = self;
+        Resting { held: Held::of(running), flight, answers, has_yielded, now, key }
+    }
+
     /// The first leg: everything up to where the execution has to wait, or where its turn is over.
     pub(crate) fn depart(&mut self, clock: Clock, effects: &mut Effects) -> Option<Outcome> {
         let outcome = self.step(Event::Start, effects);
@@ -162,7 +179,7 @@ impl Drop for Attended {
     fn drop(&mut self) {
         // The caller has hung up. What was begun is not undone by that: a worker brings it to its end.
         if let Some(run) = self.run.take() {
-            self.worker.adopt(run);
+            self.worker.adopt(run.rest());
         }
     }
 }

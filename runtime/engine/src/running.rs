@@ -12,11 +12,11 @@ use std::sync::Arc;
 /// An [`Execution`] that keeps its own alarms. It asks its driver for two things only: to carry out calls and
 /// their cancellation, and to come back at [`Running::due`].
 pub(crate) struct Running {
-    execution: Execution,
-    program: Arc<Program>,
-    alarms: Alarms,
+    pub(crate) execution: Execution,
+    pub(crate) program: Arc<Program>,
+    pub(crate) alarms: Alarms,
     /// Takes the history, if anyone asks for it.
-    sink: Option<Box<dyn HistorySink>>,
+    pub(crate) sink: Option<Box<dyn HistorySink>>,
 }
 
 impl std::fmt::Debug for Running {

@@ -1,21 +1,22 @@
-//! Many executions that share one driver, one clock and one timer queue. Pure: no tokio, no clock, no locks.
+//! Many executions that share one driver, one clock and one timer wheel. Pure: no tokio, no clock, no locks.
 
+use crate::held::Held;
 use crate::host::Call;
 use crate::running::{Request, Running};
-use crate::timer_queue::{Entry, TimerQueue};
+use crate::slots::Slots;
+use crate::wheel::{Turned, Wheel};
 use fleetstep_document::Document;
 use fleetstep_machine::{Effects, Event, ExecutionStart, Failure, Outcome, Program, Status, Ticket, Timestamp};
-use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Executions that wait, each with what its driver attaches to it. Events go in, [`Output`]s come out.
 ///
-/// An execution that waits is a slot of a slab and one entry of the timer queue, nothing else.
+/// An execution that waits is a slot and an entry of the timer wheel, nothing else.
 #[derive(Debug)]
 pub struct Shard<A> {
-    slots: Slab<Slot<A>>,
-    timers: TimerQueue,
+    slots: Slots<Slot<A>>,
+    timers: Wheel,
     /// Slots whose executions used up their step budget, each at most once.
     yielded: VecDeque<Key>,
     outputs: VecDeque<Output<A>>,
@@ -66,12 +67,8 @@ pub enum Output<A> {
 
 #[derive(Debug)]
 struct Slot<A> {
-    running: Running,
+    held: Held,
     attachment: A,
-    /// The time of its live entry in the timer queue.
-    armed_at: Timestamp,
-    /// The number of that entry.
-    armed: u32,
     generation: u32,
     /// Whether it stands in `yielded`.
     is_yielded: bool,
@@ -80,8 +77,8 @@ struct Slot<A> {
 impl<A> Default for Shard<A> {
     fn default() -> Self {
         Self {
-            slots: Slab::new(),
-            timers: TimerQueue::default(),
+            slots: Slots::default(),
+            timers: Wheel::default(),
             yielded: VecDeque::new(),
             outputs: VecDeque::new(),
             effects: Effects::default(),
@@ -91,20 +88,20 @@ impl<A> Default for Shard<A> {
 }
 
 impl<A> Shard<A> {
-    /// Bytes that a waiting execution takes beside its documents: its slot, and its entry in the timer queue twice,
-    /// since a dead one may stand there for each live one. A wait of several branches takes tables of its own.
-    pub const EXECUTION_BYTES: usize = size_of::<Slot<A>>() + 2 * size_of::<Entry>();
+    /// Bytes that a waiting execution takes beside its documents: its slot, and its entry in the timer wheel. One with
+    /// branches, variables or retries takes tables of its own.
+    pub const EXECUTION_BYTES: usize = Slots::<Slot<A>>::SLOT_BYTES + Wheel::ENTRY_BYTES;
 
     /// Starts an execution.
     pub fn start(&mut self, program: Arc<Program>, start: ExecutionStart, attachment: A, now: Timestamp) -> Key {
-        let key = self.insert(Running::new(program, start), attachment);
+        let key = self.insert(Held::Whole(Box::new(Running::new(program, start))), attachment);
         self.step(key, Event::Start, now);
         key
     }
 
     /// Takes over an execution that is under way.
-    pub(crate) fn adopt(&mut self, running: Running, has_yielded: bool, attachment: A) -> Key {
-        let key = self.insert(running, attachment);
+    pub(crate) fn adopt(&mut self, held: Held, has_yielded: bool, attachment: A) -> Key {
+        let key = self.insert(held, attachment);
         if has_yielded {
             self.queue(key);
         }
@@ -124,20 +121,28 @@ impl<A> Shard<A> {
 
     /// Wakes executions whose time has come, `wakes_max` at most. Returns how many it looked at.
     pub fn wake(&mut self, now: Timestamp, wakes_max: usize) -> usize {
-        for count in 0..wakes_max {
-            let Some(entry) = self.timers.pop_due(now) else { return count };
-            let Some(slot) = self.slots.get_mut(entry.slot as usize).filter(|slot| slot.armed == entry.number) else {
-                continue;
-            };
-            slot.armed_at = Timestamp::MAX;
-            let key = Key { index: entry.slot, generation: slot.generation };
-            match slot.running.due_event(now) {
-                Some(event) => self.step(key, event, now),
-                // What the entry was for is over, and the execution waits for a later time.
-                None => self.arm(key),
+        let mut count = 0;
+        for _ in 0..wakes_max {
+            match self.timers.turn(now) {
+                Turned::Due(index) => {
+                    count += 1;
+                    self.wake_one(index, now);
+                }
+                Turned::Moved => {}
+                Turned::Idle => break,
             }
         }
-        wakes_max
+        count
+    }
+
+    fn wake_one(&mut self, index: u32, now: Timestamp) {
+        let Some(slot) = self.slots.get(index) else { return };
+        let key = Key { index, generation: slot.generation };
+        match slot.held.due_event(now) {
+            Some(event) => self.step(key, event, now),
+            // The clock of its last step was ahead of this one.
+            None => self.arm(key),
+        }
     }
 
     /// Gives executions that used up their step budget another turn, `turns_max` at most. Returns how many.
@@ -158,6 +163,12 @@ impl<A> Shard<A> {
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.timers.first()
+    }
+
+    /// Whether [`Shard::wake`] stopped on its way, and has something to do at once.
+    #[must_use]
+    pub fn is_waking(&self) -> bool {
+        self.timers.is_moving()
     }
 
     /// Whether an execution used up its step budget and awaits [`Shard::resume`].
@@ -185,12 +196,12 @@ impl<A> Shard<A> {
     /// Whether all executions are over.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len() == 0
     }
 
     /// The execution that lives at an index now.
     pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
-        self.slots.get(index as usize).map(|slot| Key { index, generation: slot.generation })
+        self.slots.get(index).map(|slot| Key { index, generation: slot.generation })
     }
 
     #[cfg(test)]
@@ -198,11 +209,10 @@ impl<A> Shard<A> {
         self.timers.len()
     }
 
-    fn insert(&mut self, running: Running, attachment: A) -> Key {
+    fn insert(&mut self, held: Held, attachment: A) -> Key {
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        let slot = Slot { running, attachment, armed_at: Timestamp::MAX, armed: 0, generation, is_yielded: false };
-        let index = u32::try_from(self.slots.insert(slot)).expect("admission keeps executions well below 2^32");
+        let index = self.slots.insert(Slot { held, attachment, generation, is_yielded: false });
         Key { index, generation }
     }
 
@@ -214,10 +224,12 @@ impl<A> Shard<A> {
                 Request::Cancel(tickets) => Output::Cancel { key, tickets },
             });
         };
-        match slot.running.step(event, now, &mut self.effects, ask) {
+        let started = slot.held.started();
+        match slot.held.step(|running| running.step(event, now, &mut self.effects, ask)) {
             Status::Finished(outcome) => {
-                let Slot { running, attachment, .. } = self.slots.remove(key.index as usize);
-                self.outputs.push_back(Output::Finished { key, outcome, started: running.started(), attachment });
+                let Slot { attachment, .. } = self.slots.remove(key.index).expect("it was just found");
+                self.timers.clear(key.index);
+                self.outputs.push_back(Output::Finished { key, outcome, started, attachment });
             }
             status => {
                 if matches!(status, Status::Yielded) {
@@ -228,16 +240,10 @@ impl<A> Shard<A> {
         }
     }
 
-    /// Sees to it that the timer queue knows of an execution no later than it is due.
+    /// Sees to it that the timers know when an execution is due.
     fn arm(&mut self, key: Key) {
-        let Some(slot) = find(&mut self.slots, key) else { return };
-        let due = slot.running.due();
-        if due < slot.armed_at {
-            slot.armed_at = due;
-            slot.armed = self.timers.push(due, key.index);
-            let slots = &self.slots;
-            self.timers
-                .sweep_if_due(|entry| slots.get(entry.slot as usize).is_some_and(|slot| slot.armed == entry.number));
+        if let Some(slot) = find(&mut self.slots, key) {
+            self.timers.set(key.index, slot.held.due());
         }
     }
 
@@ -251,8 +257,8 @@ impl<A> Shard<A> {
     }
 }
 
-fn find<A>(slots: &mut Slab<Slot<A>>, key: Key) -> Option<&mut Slot<A>> {
-    slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)
+fn find<A>(slots: &mut Slots<Slot<A>>, key: Key) -> Option<&mut Slot<A>> {
+    slots.get_mut(key.index).filter(|slot| slot.generation == key.generation)
 }
 
 impl Key {

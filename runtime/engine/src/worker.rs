@@ -5,7 +5,7 @@ use crate::calls::Answer;
 use crate::clock::{Clock, Nap};
 use crate::engine::Finished;
 use crate::flight::Flight;
-use crate::run::{Run, give_way};
+use crate::run::{Resting, give_way};
 use crate::shard::{Key, Output, Shard};
 use fleetstep_machine::{Failure, Ticket, Timestamp};
 use std::collections::VecDeque;
@@ -30,10 +30,14 @@ const BATCH_TURNS_MAX: usize = 2;
 /// Rounds before the other tasks of the thread have their turn.
 const TURN_ROUNDS_MAX: usize = 4;
 
-/// What a worker is told.
+/// What a worker is told. An execution stands in the message itself, since it is on its way into a slot, and a box
+/// would be made on one thread to be freed on another.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Message {
     /// Carry an execution on.
-    Adopt(Box<Run>),
+    Adopt(Resting),
+    /// Carry many on.
+    AdoptMany(Vec<Resting>),
     /// End an execution that was adopted under this key.
     Abort(Arc<AtomicU64>, Failure),
 }
@@ -41,7 +45,7 @@ pub(crate) enum Message {
 /// The way to a worker.
 #[derive(Clone)]
 pub(crate) struct WorkerHandle {
-    /// Needs no bound of its own: an `Adopt` holds its execution's permit, and a handle aborts once.
+    /// Needs no bound of its own: what is adopted holds its permit, and a handle aborts once.
     inbox: UnboundedSender<Message>,
 }
 
@@ -64,8 +68,15 @@ pub(crate) struct Worker {
 
 impl WorkerHandle {
     /// Hands an execution over. Without a worker, since the runtime is going down, it ends here.
-    pub(crate) fn adopt(&self, run: Run) {
-        let _ = self.inbox.send(Message::Adopt(Box::new(run)));
+    pub(crate) fn adopt(&self, run: Resting) {
+        let _ = self.inbox.send(Message::Adopt(run));
+    }
+
+    /// Hands executions over.
+    pub(crate) fn adopt_many(&self, runs: Vec<Resting>) {
+        if !runs.is_empty() {
+            let _ = self.inbox.send(Message::AdoptMany(runs));
+        }
     }
 
     pub(crate) fn abort(&self, key: Arc<AtomicU64>, failure: Failure) {
@@ -96,7 +107,7 @@ impl Worker {
         let mut is_busy = self.take_messages(cx);
         is_busy |= self.poll_calls();
         is_busy |= self.take_answers();
-        is_busy |= self.shard.wake(self.now, BATCH_EVENTS_MAX) > 0;
+        is_busy |= self.shard.wake(self.now, BATCH_EVENTS_MAX) > 0 || self.shard.is_waking();
         self.carry_out();
         is_busy |= self.shard.resume(self.now, BATCH_TURNS_MAX) > 0;
         self.carry_out();
@@ -106,7 +117,8 @@ impl Worker {
     fn take_messages(&mut self, cx: &mut Context<'_>) -> bool {
         for count in 0..BATCH_EVENTS_MAX {
             match self.inbox.poll_recv(cx) {
-                Poll::Ready(Some(Message::Adopt(run))) => self.adopt(*run),
+                Poll::Ready(Some(Message::Adopt(run))) => self.adopt(run),
+                Poll::Ready(Some(Message::AdoptMany(runs))) => runs.into_iter().for_each(|run| self.adopt(run)),
                 Poll::Ready(Some(Message::Abort(key, failure))) => {
                     let key = Key::from_bits(key.load(Ordering::Relaxed));
                     self.shard.abort(key, failure, self.now);
@@ -122,11 +134,11 @@ impl Worker {
         true
     }
 
-    fn adopt(&mut self, run: Run) {
-        let Run { running, flight, answers, has_yielded, now, key: named } = run;
+    fn adopt(&mut self, run: Resting) {
+        let Resting { held, flight, answers, has_yielded, now, key: named } = run;
         self.now = self.now.max(now);
         let has_calls = !flight.calls.is_empty();
-        let key = self.shard.adopt(running, has_yielded, flight);
+        let key = self.shard.adopt(held, has_yielded, flight);
         if let Some(named) = named {
             // Read only by messages that come after this one, so that the order of memory does not matter.
             named.store(key.to_bits(), Ordering::Relaxed);
@@ -217,7 +229,8 @@ impl Future for Worker {
             if worker.is_closed && worker.shard.is_empty() {
                 return Poll::Ready(());
             }
-            let due = worker.shard.next_wake().unwrap_or(Timestamp::MAX);
+            // With no time to wait for, only a message or a call wakes the worker: an idle engine does nothing at all.
+            let Some(due) = worker.shard.next_wake() else { return Poll::Pending };
             if worker.nap.poll(due, worker.now, cx).is_pending() {
                 return Poll::Pending;
             }

@@ -1,6 +1,7 @@
 //! What can go wrong with an expression, when it is compiled and when it is evaluated.
 
-use fleetstep_document::Text;
+use fleetstep_document::{Document, Text};
+use std::ops::Deref;
 
 /// What kind of fault a [`CompileError`] is: the code of its diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,10 +91,14 @@ impl ErrorName {
     }
 }
 
-/// A failed evaluation: its name, and its text without the prefix that names the state.
+/// A failed evaluation. One word, so that the result of an evaluation is handed back in registers: failures are rare.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", name.as_str())]
-pub struct EvalError {
+#[error("{}: {}", self.name.as_str(), self.message)]
+pub struct EvalError(Box<Complaint>);
+
+/// What an [`EvalError`] says: its name, and its text without the prefix that names the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
     /// The error's name.
     pub name: ErrorName,
     /// The service's wording.
@@ -106,6 +111,29 @@ impl EvalError {
     /// An error that is told without its field.
     #[must_use]
     pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
-        Self { name, message: message.into(), field: None }
+        Self(Box::new(Complaint { name, message: message.into(), field: None }))
+    }
+
+    /// The same of a JSONata field.
+    #[must_use]
+    pub(crate) fn of_field(mut self, field: Text) -> Self {
+        self.0.field = Some(field);
+        self
+    }
+
+    /// What it says, to keep.
+    #[must_use]
+    pub fn into_complaint(self) -> Complaint {
+        *self.0
     }
 }
+
+impl Deref for EvalError {
+    type Target = Complaint;
+
+    fn deref(&self) -> &Complaint {
+        &self.0
+    }
+}
+
+const _: () = assert!(size_of::<Result<Document, EvalError>>() == 16, "two words");

@@ -24,7 +24,7 @@ mod template;
 mod time;
 
 pub use condition::{Comparison, Condition, OPERATORS, OperandKind, Operator};
-pub use error::{CompileError, ErrorName, EvalError, Fault, TemplateError};
+pub use error::{CompileError, Complaint, ErrorName, EvalError, Fault, TemplateError};
 pub use expr::Expr;
 pub use names::{Reference, Referent, VariableNames};
 pub use reference::ReferencePath;

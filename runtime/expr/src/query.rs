@@ -156,7 +156,7 @@ impl Query {
 
     /// An error of its field.
     fn complaint(&self, message: String) -> EvalError {
-        EvalError { field: Some(self.field.clone()), ..evaluation_error(message) }
+        evaluation_error(message).of_field(self.field.clone())
     }
 
     /// `$states`, with its context only where the expression reads it.

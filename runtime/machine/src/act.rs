@@ -32,12 +32,31 @@ impl<'a> Run<'a> {
         match &self.state(id).kind {
             Kind::Pass { arguments, result, .. } => self.pass(id, input, arguments.as_ref(), result.as_ref()),
             Kind::Task(task) => self.call(id, task, input),
-            Kind::Choice { rules, default } => self.choose(id, rules, *default, input),
+            Kind::Choice { rules, default } => {
+                let exit = self.choose(id, rules, *default, &input)?;
+                Ok(Act::Done(input, exit))
+            }
             Kind::Wait(until) => self.sleep(id, until, input),
             Kind::Parallel(parallel) => self.fork_parallel(id, parallel, input),
             Kind::Map(map) => self.fork_map(id, map, input),
-            Kind::Succeed => self.succeed(id, input),
+            Kind::Succeed => Ok(Act::Done(input, self.succeed(id))),
             Kind::Fail { error, cause } => Err(self.fail(id, &input, error.as_ref(), cause.as_ref())?),
+        }
+    }
+
+    /// The exit of a state whose act leaves its input as it is: a Pass that makes nothing, a Choice, a Succeed. Nobody
+    /// has to hold the input for these, beside the strand. An inspection sees the states go the long way.
+    #[inline]
+    pub(crate) fn way_through(&self, id: StrandId) -> Option<Result<Exit<'a>, Fault>> {
+        let state = self.state(id);
+        if state.input.is_some() || self.effects.inspection.is_some() {
+            return None;
+        }
+        match &state.kind {
+            Kind::Pass { arguments: None, result: None, .. } => Some(Ok(Exit::of(state, false))),
+            Kind::Choice { rules, default } => Some(self.choose(id, rules, *default, &self.execution.strand(id).input)),
+            Kind::Succeed => Some(Ok(self.succeed(id))),
+            _ => None,
         }
     }
 
@@ -54,25 +73,26 @@ impl<'a> Run<'a> {
     }
 
     /// Goes where the first rule that holds says, or else to the default.
-    fn choose(&self, id: StrandId, rules: &'a [Rule], default: Option<StateId>, input: Document) -> Acted<'a> {
+    fn choose(
+        &self,
+        id: StrandId,
+        rules: &'a [Rule],
+        default: Option<StateId>,
+        input: &Document,
+    ) -> Result<Exit<'a>, Fault> {
         let state = self.state(id);
         for rule in rules {
-            if self.with_scope(id, Sight::of(&input), |scope| rule.condition.test(scope))? {
-                let exit = Exit {
-                    assign: &rule.assign,
-                    output: rule.output.as_ref(),
-                    next: Next::State(rule.next),
-                    ..Exit::of(state, false)
-                };
-                return Ok(Act::Done(input, exit));
+            if self.with_scope(id, Sight::of(input), |scope| rule.condition.test(scope))? {
+                let (assign, output) = (&*rule.assign, rule.output.as_ref());
+                return Ok(Exit { assign, output, next: Next::State(rule.next), ..Exit::of(state, false) });
             }
         }
         let next = default.ok_or_else(|| self.runtime_fault(id, NO_WAY_OUT))?;
-        Ok(Act::Done(input, Exit { next: Next::State(next), ..Exit::of(state, false) }))
+        Ok(Exit { next: Next::State(next), ..Exit::of(state, false) })
     }
 
-    fn succeed(&self, id: StrandId, input: Document) -> Acted<'a> {
-        Ok(Act::Done(input, Exit { next: Next::End, ..Exit::of(self.state(id), false) }))
+    fn succeed(&self, id: StrandId) -> Exit<'a> {
+        Exit { next: Next::End, ..Exit::of(self.state(id), false) }
     }
 
     fn sleep(&mut self, id: StrandId, until: &Until, input: Document) -> Acted<'a> {

@@ -2,6 +2,7 @@
 
 use crate::{Failure, HistoryEvent, Inspection, TaskId, Timestamp};
 use fleetstep_document::{Document, Text};
+use smallvec::SmallVec;
 
 /// Names one wait of one strand. A reply whose generation has passed is late, and ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,8 +60,8 @@ pub enum Command {
 /// Where one step's commands go, and what was seen; reused from step to step.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// To be carried out in order.
-    pub commands: Vec<Command>,
+    /// To be carried out in order. Most steps that ask for anything ask for one thing.
+    pub commands: SmallVec<[Command; 1]>,
     /// What happened, in order, as far as the execution's [`HistoryLevel`](crate::HistoryLevel) asks for it.
     pub history: Vec<HistoryEvent>,
     /// Looks at the first state, which is then the only one. Kept from step to step.

@@ -1,7 +1,7 @@
 //! One execution.
 
 use crate::run::Run;
-use crate::strand::{Fork, ForkId, Phase, Strand, StrandId};
+use crate::strand::{Fork, ForkId, Phase, Strand, StrandId, Vacant};
 use crate::{Effects, Event, HistoryLevel, Identity, Program, Status, Timestamp};
 use fleetstep_document::Document;
 use fleetstep_expr::Chance;
@@ -52,7 +52,7 @@ pub struct Execution {
     /// the next one starts.
     pub(crate) line: SmallVec<[InLine; 2]>,
     /// The first free slot of `strands`; each names the next.
-    pub(crate) vacant: Option<StrandId>,
+    pub(crate) vacant: Option<Vacant>,
     /// How many events there were. Five minutes of a short loop are more than 32 bits count.
     pub(crate) events: u64,
     /// Bytes of JSON of all variables, those of branches too.
@@ -165,7 +165,8 @@ impl Execution {
     /// A strand in a free slot, or in a new one.
     pub(crate) fn occupy(&mut self, mut strand: Strand) -> StrandId {
         match self.vacant {
-            Some(id) => {
+            Some(vacant) => {
+                let id = vacant.get();
                 let slot = self.strand_mut(id);
                 let Phase::Vacant(next) = slot.phase else {
                     unreachable!("the list of vacant slots holds vacant ones")
@@ -189,7 +190,7 @@ impl Execution {
         let slot = self.strand_mut(id);
         let generation = slot.generation;
         *slot = Strand { generation, phase: Phase::Vacant(vacant), ..Strand::new(slot.state, Document::NULL) };
-        self.vacant = Some(id);
+        self.vacant = Some(Vacant::new(id).expect("the root is not vacated"));
     }
 }
 

@@ -15,6 +15,7 @@ mod fork;
 mod history;
 mod identity;
 mod inspection;
+mod parked;
 mod program;
 mod record;
 mod recover;
@@ -33,6 +34,7 @@ pub use failure::Failure;
 pub use history::{Happening, HistoryEvent, HistoryLevel, StateKind};
 pub use identity::Identity;
 pub use inspection::{Inspection, Step, Trial, Variables};
+pub use parked::Parked;
 pub use program::{
     Assignment, Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule,
     Settle, State, StateId, Task, TaskId, Until, VariableId,

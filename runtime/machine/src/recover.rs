@@ -92,6 +92,7 @@ impl Kind {
 impl<'a> Run<'a> {
     /// The service's wording of an expression's error.
     pub(crate) fn fault(&self, id: StrandId, error: EvalError) -> Fault {
+        let error = error.into_complaint();
         let origin = if error.name == ErrorName::Runtime { Origin::Runtime } else { Origin::Expression };
         let cause = if self.effects.inspection.is_some() {
             // A test has one state and no history: the service says the bare reason.

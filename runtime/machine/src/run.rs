@@ -64,6 +64,15 @@ impl<'a> Exit<'a> {
         };
         Self { settle, assign: &state.assign, output: state.output.as_ref(), next: state.next, fresh }
     }
+
+    /// Whether a result that is the input is the output too, and nothing else becomes of it.
+    fn is_plain(&self) -> bool {
+        let is_settled = match self.settle {
+            Some(Settle { selector, placement }) => selector.is_none() && !matches!(placement, Placement::At(_)),
+            None => true,
+        };
+        is_settled && self.output.is_none() && self.assign.is_empty()
+    }
 }
 
 /// What an expression sees, beside what its strand has anyway.
@@ -195,6 +204,13 @@ impl<'a> Run<'a> {
     /// Takes the input, and acts.
     fn act(&mut self, id: StrandId) -> Turn {
         self.transitions_left -= 1;
+        if let Some(exit) = self.way_through(id) {
+            return match exit {
+                Ok(exit) if exit.is_plain() => self.pass_on(id, exit.next),
+                Ok(exit) => self.done(id, self.execution.strand(id).input.clone(), exit),
+                Err(fault) => Turn::Failed(id, fault),
+            };
+        }
         let acted = self.input(id).and_then(|input| {
             self.note_step(id, Step::Input, || input.clone());
             self.act_on(id, input)
@@ -204,6 +220,25 @@ impl<'a> Run<'a> {
             Ok(Act::Wait) => Turn::Parked,
             Ok(Act::Fork(fork)) => self.start_next(fork),
             Err(fault) => Turn::Failed(id, fault),
+        }
+    }
+
+    /// Leaves a state that gives its input on as it came in. The document stays where it is.
+    fn pass_on(&mut self, id: StrandId, next: Next) -> Turn {
+        let state = self.state(id);
+        self.record(id, |execution| Happening::StateExited {
+            kind: state.kind.state_kind(),
+            name: state.name.clone(),
+            output: execution.strand(id).input.clone(),
+            assigned: Box::default(),
+        });
+        let strand = self.execution.strand_mut(id);
+        match next {
+            Next::State(next) => {
+                strand.state = next;
+                Turn::Enter(id)
+            }
+            Next::End => Turn::Ended(id, std::mem::take(&mut strand.input)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{StateId, Ticket};
 use fleetstep_document::Document;
+use std::num::NonZero;
 use std::sync::Arc;
 
 /// Index of a strand.
@@ -62,8 +63,11 @@ pub(crate) enum Phase {
     /// The branches of this fork.
     Joining(ForkId),
     /// The slot is free; with the next free one.
-    Vacant(Option<StrandId>),
+    Vacant(Option<Vacant>),
 }
+
+/// Index of a free slot. The root keeps its own to the end.
+pub(crate) type Vacant = NonZero<StrandId>;
 
 /// Microseconds after the start of the execution.
 pub(crate) type Micros = u32;
@@ -175,3 +179,4 @@ impl Fork {
 }
 
 const _: () = assert!(size_of::<Strand>() <= 96);
+const _: () = assert!(size_of::<Phase>() == 8);

@@ -295,7 +295,7 @@ fn certain_failure(text: &str, expression: &Expr) -> Option<String> {
         chance: &Chance::new(0),
         now_us: 0,
     };
-    expression.evaluate(&scope).err().map(|failure| failure.message)
+    expression.evaluate(&scope).err().map(|failure| failure.into_complaint().message)
 }
 
 /// Whether a path starts at a workflow variable, and not at `$` or `$$`.

@@ -4,6 +4,7 @@
 mod changes;
 mod parsing;
 mod sizes;
+mod texts;
 
 use fastrand::Rng;
 use fleetstep_document::{Document, View};

@@ -1,8 +1,11 @@
 //! Tests of the engine as its users see it, with programs made by hand.
 
+mod allocations;
 mod attended;
+mod batch;
 mod bounds;
 mod history;
+mod idle;
 mod inspected;
 pub(crate) mod programs;
 mod simulation;

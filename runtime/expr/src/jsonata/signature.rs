@@ -14,7 +14,7 @@ pub(crate) struct Signature {
 
 #[derive(Clone, Debug)]
 struct Parameter {
-    /// The types that fit.
+    /// The types that fit; none where no argument ever does.
     types: String,
     /// The letter as written; `a` makes an array of a single value.
     array: bool,
@@ -56,7 +56,9 @@ impl Signature {
                     if choice.contains('<') {
                         return Err(JsonataError::new(Code::S0402).text("value", choice));
                     }
-                    parameters.push(Parameter::new(format!("{choice}m")));
+                    // To JavaScript a bracket ends the choice, and what stands behind it is no type.
+                    let types = if choice.contains(']') { String::new() } else { format!("{choice}m") };
+                    parameters.push(Parameter::new(types));
                     at = close;
                 }
                 '<' => {
@@ -78,6 +80,11 @@ impl Signature {
         self.parameters.iter().any(|parameter| parameter.subtype.is_some())
     }
 
+    /// Whether the context may stand in where so many arguments are given.
+    pub(crate) fn may_take_context(&self, given: usize) -> bool {
+        given < self.parameters.len() && self.parameters.iter().any(|parameter| parameter.context)
+    }
+
     /// Checks the arguments, fills in the context and wraps single values into arrays.
     pub(crate) fn validate(&self, arguments: Vec<Value>, context: &Value) -> Result<Vec<Value>, JsonataError> {
         let supplied: Vec<char> = arguments.iter().map(symbol).collect();
@@ -86,8 +93,10 @@ impl Signature {
         };
         let mut validated = Vec::with_capacity(arguments.len().max(self.parameters.len()));
         let mut arguments = arguments.into_iter();
-        let mut at = 0;
+        let (mut at, mut taken) = (0, 0);
         for (parameter, count) in self.parameters.iter().zip(counts) {
+            let matched = &supplied[taken..taken + count];
+            taken += count;
             if count == 0 && parameter.context {
                 if !parameter.types.contains(symbol(context)) {
                     return Err(JsonataError::new(Code::T0411)
@@ -99,10 +108,12 @@ impl Signature {
                 validated.push(arguments.next().unwrap_or_default());
                 at += 1;
             }
-            for _ in 0..count {
+            for &single in matched {
                 let argument = arguments.next().unwrap_or_default();
                 at += 1;
-                validated.push(if parameter.array { parameter.to_array(argument, at)? } else { argument });
+                let argument =
+                    if parameter.array { parameter.to_array(argument, single, matched, at)? } else { argument };
+                validated.push(argument);
             }
         }
         Ok(validated)
@@ -122,7 +133,8 @@ impl Signature {
         }
         for (at, (parameter, argument)) in given.iter().zip(arguments.iter_mut()).enumerate() {
             if parameter.array {
-                *argument = parameter.to_array(std::mem::take(argument), at + 1)?;
+                let single = symbol(argument);
+                *argument = parameter.to_array(std::mem::take(argument), single, &[single], at + 1)?;
             }
         }
         arguments.resize(self.parameters.len(), Value::Undefined);
@@ -148,22 +160,25 @@ impl Parameter {
         Self { types, array: false, context: false, optional: false, repeated: false, subtype: None, function: false }
     }
 
-    /// The argument as an array whose items are of the type that the signature names.
-    fn to_array(&self, argument: Value, index: usize) -> Result<Value, JsonataError> {
-        if argument.is_undefined() {
-            return Ok(argument);
+    /// The argument as an array whose items are of the type that the signature names. The parameter took an argument
+    /// of the type `single` here, and those of the types `matched` altogether: after a parameter that took none they
+    /// are not those of the arguments that it gets.
+    fn to_array(&self, argument: Value, single: char, matched: &[char], index: usize) -> Result<Value, JsonataError> {
+        if single == 'm' {
+            return Ok(Value::Undefined);
         }
         if let Some(subtype) = &self.subtype {
             let fits = match argument.items() {
-                Some(items) => subtype.chars().next().is_some_and(|wanted| all_are(items, wanted)),
-                None => subtype.len() == 1 && subtype.starts_with(symbol(&argument)),
+                _ if single != 'a' => subtype.chars().eq(matched.iter().copied()),
+                Some(items) => items.len() == 0 || subtype.chars().next().is_some_and(|wanted| all_are(items, wanted)),
+                None => true,
             };
             if !fits {
                 let error = JsonataError::new(Code::T0412).value("value", &argument).number("index", index as f64);
                 return Err(plural(subtype).map_or(error.clone(), |name| error.text("type", name)));
             }
         }
-        Ok(if argument.items().is_some() { argument } else { Value::array(vec![argument]) })
+        Ok(if single == 'a' { argument } else { Value::array(vec![argument]) })
     }
 }
 
@@ -172,6 +187,9 @@ fn fit(parameters: &[Parameter], supplied: &[char], whole: bool) -> Option<Vec<u
     let Some((first, rest)) = parameters.split_first() else {
         return (!whole || supplied.is_empty()).then(Vec::new);
     };
+    if first.types.is_empty() {
+        return None;
+    }
     let most = if first.repeated { supplied.len() } else { 1 };
     let taken = supplied.iter().take(most).take_while(|symbol| first.types.contains(**symbol)).count();
     let least = usize::from(!first.optional);
@@ -194,10 +212,10 @@ fn all_are(items: Items<'_>, wanted: char) -> bool {
 /// The letter of a value's type.
 fn symbol(value: &Value) -> char {
     match value {
-        Value::Undefined | Value::Tuples(_) => 'm',
+        Value::Undefined => 'm',
         Value::Function(_) => 'f',
         Value::NotFinite(_) => 'n',
-        Value::Array(_) => 'a',
+        Value::Array(_) | Value::Tuples(_) => 'a',
         Value::Object(_) => 'o',
         Value::Document(document) => document_symbol(document),
     }

@@ -462,7 +462,7 @@ impl Value {
             },
             (Self::Array(a), Self::Array(b)) => Rc::ptr_eq(a, b),
             (Self::Object(a), Self::Object(b)) => Rc::ptr_eq(a, b),
-            (Self::Function(a), Self::Function(b)) => Rc::ptr_eq(a, b),
+            (Self::Function(a), Self::Function(b)) => a.identity() == b.identity(),
             (Self::NotFinite(a), Self::NotFinite(b)) => a == b,
             _ => false,
         }
@@ -511,7 +511,7 @@ pub(crate) fn scalars_equal(a: &Document, b: &Document) -> Option<bool> {
 }
 
 /// What JavaScript calls a number that is not finite.
-fn infinity(number: f64) -> &'static str {
+pub(in crate::jsonata) fn infinity(number: f64) -> &'static str {
     match number {
         f64::INFINITY => "Infinity",
         f64::NEG_INFINITY => "-Infinity",

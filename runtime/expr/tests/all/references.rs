@@ -171,7 +171,7 @@ fn items_are_an_array() {
 fn errors_and_causes_are_strings() {
     let read = |text: &str, input: &str| {
         let expr = Expr::path_or_intrinsic(text, "CausePath", &mut no_names()).expect("an expression");
-        over(&json(input), &Document::NULL, |scope| expr.string(scope)).map_err(|error| error.message)
+        over(&json(input), &Document::NULL, |scope| expr.string(scope)).map_err(|error| error.into_complaint().message)
     };
     assert_eq!(read("$.c", r#"{"c":"why"}"#).as_deref(), Ok("why"));
     assert_eq!(read("States.Format('{}!', $.c)", r#"{"c":"why"}"#).as_deref(), Ok("why!"));

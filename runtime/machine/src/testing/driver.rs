@@ -126,12 +126,26 @@ impl<'a> Driver<'a> {
         let status = self.execution.step(self.program, event, self.now, &mut self.effects);
         self.history.append(&mut self.effects.history);
         self.strands_live_max = self.strands_live_max.max(self.execution.strands_live());
+        self.pack();
         status
+    }
+
+    /// Packs the execution and unpacks it wherever that can be done: nobody can tell.
+    fn pack(&mut self) {
+        if self.execution.can_park() {
+            let (identity, input) = (Arc::clone(self.execution.identity()), Document::NULL);
+            let start = ExecutionStart { input, identity, seed: 0, started: self.now, history: HistoryLevel::Off };
+            let execution = std::mem::replace(&mut self.execution, Execution::new(self.program, start));
+            let times = (execution.deadline(), execution.started());
+            let parked = execution.park();
+            assert_eq!((parked.deadline(), parked.started()), times);
+            self.execution = parked.unpark();
+        }
     }
 
     /// What the steps so far ask for.
     pub fn commands(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.effects.commands)
+        self.effects.commands.drain(..).collect()
     }
 
     /// The next event, and the time at which it happens: at the latest, the execution's deadline.

@@ -2,6 +2,7 @@
 //!
 //! The expected event numbers and their order are the service's, as far as recordings and its documentation tell.
 
+mod allocations;
 mod chaos;
 mod forks;
 mod inspection;

@@ -1,11 +1,12 @@
 //! Functions: calls, partial application, chains, tail calls, matches of regular expressions.
 
-use super::{Env, Evaluator, Frame, Function, LambdaValue, Outcome};
+use super::{Env, Evaluator, Frame, Function, LambdaValue, Outcome, TRANSFORM_SIGNATURE};
 use crate::jsonata::ast::{Call, Kind, Node};
 use crate::jsonata::functions;
 use crate::jsonata::signature::Signature;
 use crate::jsonata::{Arguments, Code, Items, JsonataError, Value};
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 impl Evaluator<'_, '_> {
     /// Calls a function value with exactly these arguments. The error of a value that is no function is T1006.
@@ -27,7 +28,9 @@ impl Evaluator<'_, '_> {
             Some(Function::Native(known)) => known.native.arity,
             Some(Function::Lambda(lambda)) => lambda.parameters().len(),
             Some(Function::Partial { arguments, .. }) => arguments.iter().filter(|given| given.is_none()).count(),
-            Some(Function::Chain { .. } | Function::Regex(_) | Function::Transform { .. }) => 1,
+            Some(Function::Chain { .. } | Function::Transform { .. }) => 1,
+            // The text, and where to begin in it.
+            Some(Function::Regex(_)) => 2,
             Some(Function::NextMatch { .. } | Function::TailCall(_)) | None => 0,
         }
     }
@@ -45,7 +48,7 @@ impl Evaluator<'_, '_> {
         let mut arguments = Vec::with_capacity(call.arguments.len() + 1);
         arguments.extend(applied);
         for argument in &call.arguments {
-            arguments.push(self.eval(argument, input, env)?);
+            arguments.push(self.value(argument, input, env)?);
         }
         self.apply(&procedure, arguments, input, env).map_err(|error| located(error, node, call))
     }
@@ -72,7 +75,7 @@ impl Evaluator<'_, '_> {
             let next = self.eval(&call.procedure, &tail.input, &tail.env)?;
             let mut arguments = Vec::with_capacity(call.arguments.len());
             for argument in &call.arguments {
-                arguments.push(self.eval(argument, &tail.input, &tail.env)?);
+                arguments.push(self.value(argument, &tail.input, &tail.env)?);
             }
             let next =
                 self.apply_once(&next, arguments, input, env).map_err(|error| located(error, &tail.call, call))?;
@@ -103,21 +106,17 @@ impl Evaluator<'_, '_> {
                 self.apply(second, vec![between], &Value::NULL, env)
             }
             Function::Regex(regex) => {
-                let argument = arguments.into_iter().next().unwrap_or_default();
+                let mut arguments = arguments.into_iter();
+                let argument = arguments.next().unwrap_or_default();
                 match argument.as_text() {
-                    Some(text) => functions::call_regex(self, regex, text, None),
+                    Some(text) => functions::call_regex(self, regex, text, &arguments.next().unwrap_or_default()),
                     None => Ok(Value::Undefined),
                 }
             }
-            Function::NextMatch { regex, text, from } => functions::call_regex(self, regex, text, Some(*from)),
+            Function::NextMatch { regex, text, from } => functions::next_match(self, regex, text, *from),
             Function::Transform { transform, env } => {
-                let mut arguments = arguments.into_iter();
-                let argument = arguments.next().unwrap_or_default();
-                let fits = argument.is_undefined() || argument.items().is_some() || argument.fields().is_some();
-                if let (true, Some(more)) = (fits, arguments.next()) {
-                    return Err(JsonataError::new(Code::T0410).value("value", &more).number("index", 2.0));
-                }
-                self.transform(transform, argument, env)
+                let arguments = TRANSFORM.validate(arguments, input)?;
+                self.transform(transform, arguments.into_iter().next().unwrap_or_default(), env)
             }
             Function::TailCall(_) => Ok(Value::Function(function.clone())),
         }
@@ -153,7 +152,7 @@ impl Evaluator<'_, '_> {
         for parameter in lambda.parameters() {
             self.bind(&frame, parameter.clone(), arguments.next().unwrap_or_default())?;
         }
-        self.eval(&lambda.lambda.body, &lambda.input, &frame)
+        self.value(&lambda.lambda.body, &lambda.input, &frame)
     }
 
     /// `procedure(argument, ?)`
@@ -162,7 +161,7 @@ impl Evaluator<'_, '_> {
         for argument in &call.arguments {
             given.push(match argument.kind {
                 Kind::Placeholder => None,
-                _ => Some(self.eval(argument, input, env)?),
+                _ => Some(self.value(argument, input, env)?),
             });
         }
         let procedure = self.procedure(node, call, Code::T1007, input, env)?;
@@ -190,7 +189,7 @@ impl Evaluator<'_, '_> {
 
     /// `left ~> right`
     pub(super) fn apply_to(&mut self, node: &Node, left: &Node, right: &Node, input: &Value, env: &Env) -> Outcome {
-        let left = self.eval(left, input, env)?;
+        let left = self.value(left, input, env)?;
         if let Kind::Call(call) = &right.kind {
             return self.evaluate_call(right, call, Some(left), input, env);
         }
@@ -205,6 +204,10 @@ impl Evaluator<'_, '_> {
         self.apply(&function, vec![left], &Value::NULL, env)
     }
 }
+
+/// What a transform takes: one object or array.
+static TRANSFORM: LazyLock<Signature> =
+    LazyLock::new(|| Signature::parse(TRANSFORM_SIGNATURE).expect("a signature of the language"));
 
 /// An error of a call, with its place and the function's name.
 fn located(error: JsonataError, node: &Node, call: &Call) -> JsonataError {

@@ -79,7 +79,7 @@ impl Evaluator<'_, '_> {
         let mut entries = Vec::with_capacity(groups.members.len());
         for members in groups.members {
             let context = appended(members.items);
-            let value = self.eval(&group.pairs[members.pair].1, &context, env)?;
+            let value = self.value(&group.pairs[members.pair].1, &context, env)?;
             if !value.is_undefined() {
                 entries.push((members.key, value));
             }
@@ -101,7 +101,7 @@ impl Evaluator<'_, '_> {
         for members in groups.members {
             let reduced = reduce(members.items);
             let frame = self.tuple_frame(&reduced, env)?;
-            let value = self.eval(&group.pairs[members.pair].1, &reduced.value, &frame)?;
+            let value = self.value(&group.pairs[members.pair].1, &reduced.value, &frame)?;
             if !value.is_undefined() {
                 entries.push((members.key, value));
             }
@@ -110,16 +110,16 @@ impl Evaluator<'_, '_> {
     }
 }
 
-/// One item as it is, several as one array, arrays among them joined.
+/// One item as it is, several as one array, arrays among them joined; what is nothing does not count.
 pub(in crate::jsonata) fn appended(mut items: Vec<Value>) -> Value {
-    if items.len() == 1 {
-        return items.swap_remove(0);
+    items.retain(|item| !item.is_undefined());
+    if items.len() <= 1 {
+        return items.pop().unwrap_or_default();
     }
     let mut joined = Vec::with_capacity(items.len());
     for item in items {
         match item.items() {
             Some(more) => joined.extend(more.iter()),
-            None if item.is_undefined() => {}
             None => joined.push(item),
         }
     }

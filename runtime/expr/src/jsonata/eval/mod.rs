@@ -13,8 +13,8 @@ use super::budget::{TOO_DEEP, exceeded};
 use super::dialect::Known;
 use super::regex::Regex;
 use super::stack::Stack;
-use super::value::Array;
-use super::{Budget, Code, Dialect, JsonataError, Value, parser, process};
+use super::value::{Array, Tuple};
+use super::{Budget, Code, Dialect, JsonataError, ObjectValue, Value, parser, process};
 use env::{Env, Frame};
 use fleetstep_document::Text;
 use std::rc::Rc;
@@ -46,6 +46,9 @@ pub(crate) enum Function {
     Transform { transform: Arc<Transform>, env: Env },
 }
 
+/// The signature of every transform.
+const TRANSFORM_SIGNATURE: &str = "<(oa):o>";
+
 /// A function made by the expression.
 pub(crate) struct LambdaValue {
     lambda: Arc<Lambda>,
@@ -75,11 +78,19 @@ impl LambdaValue {
 }
 
 impl Function {
+    /// The same number for the same function while it lives: one of the library is looked up anew each time.
+    pub(crate) fn identity(&self) -> usize {
+        match self {
+            Self::Native(known) => std::ptr::from_ref(*known).addr(),
+            made => std::ptr::from_ref(made).addr(),
+        }
+    }
+
     /// The signature as it is written, of a function that jsonata-js would define.
     pub(crate) fn signature_text(&self) -> Option<&'static str> {
         match self {
             Self::Native(known) => Some(known.native.signature),
-            Self::Transform { .. } => Some("<(oa):o>"),
+            Self::Transform { .. } => Some(TRANSFORM_SIGNATURE),
             _ => None,
         }
     }
@@ -146,7 +157,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             }
             None => input,
         };
-        self.eval(root, &input, &env)
+        self.value(root, &input, &env)
     }
 
     /// Evaluates a text as an expression of its own (`$eval`), in the environment of the call. A text that does not
@@ -157,7 +168,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
             .and_then(|raw| process::process(raw, self.stack))
             .map_err(|error| wrapped(Code::D3120, &error))?;
         let env = self.environment.clone().unwrap_or_default();
-        self.eval(&root, input, &env).map_err(|error| match error.code() {
+        self.value(&root, input, &env).map_err(|error| match error.code() {
             Code::U1001 => error,
             _ => wrapped(Code::D3121, &error),
         })
@@ -181,6 +192,25 @@ impl<'b, 'a> Evaluator<'b, 'a> {
         }
         env.set(name, value);
         Ok(())
+    }
+
+    /// What a node comes to where no path goes on with it.
+    fn value(&mut self, node: &Node, input: &Value, env: &Env) -> Outcome {
+        let value = self.eval(node, input, env)?;
+        if let Value::Tuples(tuples) = &value { self.tuples_shown(tuples) } else { Ok(value) }
+    }
+
+    /// A stream of tuples as an expression of jsonata-js sees it that gets hold of one: an array of objects.
+    fn tuples_shown(&mut self, tuples: &[Tuple]) -> Outcome {
+        let mut objects = Vec::with_capacity(tuples.len());
+        for tuple in tuples {
+            self.budget.items(2 + 2 * tuple.names.len())?;
+            let mut object = ObjectValue::default();
+            object.insert(Text::from("@"), tuple.value.clone());
+            tuple.names.iter().for_each(|(name, value)| object.insert(name.clone(), value.clone()));
+            objects.push(Value::Object(Rc::new(object)).checked()?);
+        }
+        Value::array(objects).checked()
     }
 
     fn eval(&mut self, node: &Node, input: &Value, env: &Env) -> Outcome {
@@ -244,7 +274,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
                 Ok(Value::Function(Rc::new(Function::Lambda(lambda))))
             }
             Kind::Condition { condition, then, otherwise } => {
-                let condition = self.eval(condition, input, env)?;
+                let condition = self.value(condition, input, env)?;
                 match (self.truthy(&condition)?, otherwise) {
                     (true, _) => self.eval(then, input, env),
                     (false, Some(otherwise)) => self.eval(otherwise, input, env),
@@ -265,7 +295,7 @@ impl<'b, 'a> Evaluator<'b, 'a> {
                 Ok(result)
             }
             Kind::Bind(name, value) => {
-                let value = self.eval(value, input, env)?;
+                let value = self.value(value, input, env)?;
                 self.bind(env, name.clone(), value.clone())?;
                 Ok(value)
             }

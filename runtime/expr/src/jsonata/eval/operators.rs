@@ -19,12 +19,12 @@ impl Evaluator<'_, '_> {
         input: &Value,
         env: &Env,
     ) -> Outcome {
-        let left = self.eval(left, input, env)?;
+        let left = self.value(left, input, env)?;
         let result = if matches!(operator, Operator::And | Operator::Or) {
             // What fails on the right is blamed on the operator, as in jsonata-js.
             self.logic(operator == Operator::Or, &left, right, input, env)
         } else {
-            let right = self.eval(right, input, env)?;
+            let right = self.value(right, input, env)?;
             self.operate(operator, left, right)
         };
         result.map_err(|error| error.at(node.position).token(operator.text()))
@@ -35,7 +35,7 @@ impl Evaluator<'_, '_> {
         if self.truthy(left)? == decisive {
             return Ok(Value::from(decisive));
         }
-        let right = self.eval(right, input, env)?;
+        let right = self.value(right, input, env)?;
         Ok(Value::from(self.truthy(&right)?))
     }
 
@@ -64,7 +64,7 @@ impl Evaluator<'_, '_> {
     }
 
     pub(super) fn negate(&mut self, node: &Node, operand: &Node, input: &Value, env: &Env) -> Outcome {
-        let value = self.eval(operand, input, env)?;
+        let value = self.value(operand, input, env)?;
         if value.is_undefined() {
             return Ok(value);
         }
@@ -80,7 +80,7 @@ impl Evaluator<'_, '_> {
             && !only.is_array_constructor()
         {
             // A range that is all of the array is not written out.
-            let value = self.eval(only, input, env)?;
+            let value = self.value(only, input, env)?;
             if let Value::Array(array) = &value {
                 return Ok(Value::Array(Rc::new(array.unmarked(node.cons_array))));
             }
@@ -89,7 +89,7 @@ impl Evaluator<'_, '_> {
         }
         let mut results = Vec::with_capacity(items.len());
         for item in items {
-            let value = self.eval(item, input, env)?;
+            let value = self.value(item, input, env)?;
             if value.is_undefined() {
                 continue;
             }

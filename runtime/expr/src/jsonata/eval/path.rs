@@ -30,9 +30,10 @@ impl Evaluator<'_, '_> {
             }
             // A step that binds its values does not move on to them.
             if step.focus.is_none() {
+                let sorted = steps.get(at + 1).is_some_and(|next| matches!(next.kind, Kind::Sort(_)));
                 input = match current.as_text() {
-                    // jsonata-js goes through a string as through an array, in this one place.
-                    Some(text) if at == 0 => self.characters(text)?,
+                    // jsonata-js goes through a string as through an array here, but sorting leaves it as it is.
+                    Some(text) if !sorted => self.characters(text)?,
                     _ => current.clone(),
                 };
             }
@@ -117,14 +118,16 @@ impl Evaluator<'_, '_> {
         let unbound = |value| Tuple { value, names: Vec::new() };
         let mut results = Vec::new();
         if let Kind::Sort(terms) = &step.kind {
+            let streams = tuples.is_some();
             results = match tuples {
+                // jsonata-js does not number what is a stream already.
                 Some(tuples) => self.sort_tuples(step, terms, tuples, env)?,
                 None => {
                     let sorted = self.sort(step, terms, input, env)?;
                     sorted.items().map(|items| items.iter().map(unbound).collect()).unwrap_or_default()
                 }
             };
-            if let Some(name) = &step.index {
+            if let Some(name) = step.index.as_ref().filter(|_| !streams) {
                 number(&mut results, name);
             }
         } else {
@@ -214,7 +217,7 @@ impl Evaluator<'_, '_> {
         }
         let mut results = Vec::new();
         for (at, item) in items.iter().enumerate() {
-            let result = self.eval(predicate, &item, env)?;
+            let result = self.value(predicate, &item, env)?;
             let times = self.times_chosen(&result, at, items.len())?;
             self.budget.items(times)?;
             results.extend(std::iter::repeat_n(item, times));
@@ -229,7 +232,7 @@ impl Evaluator<'_, '_> {
         let mut results = Vec::new();
         for (at, tuple) in tuples.iter().enumerate() {
             let frame = self.tuple_frame(tuple, env)?;
-            let result = self.eval(predicate, &tuple.value, &frame)?;
+            let result = self.value(predicate, &tuple.value, &frame)?;
             let times = self.times_chosen(&result, at, tuples.len())?;
             self.budget.items(times * (2 + 2 * tuple.names.len()))?;
             results.extend(std::iter::repeat_n(tuple, times).cloned());

@@ -21,9 +21,6 @@ impl Evaluator<'_, '_> {
         if input.is_undefined() {
             return Ok(input);
         }
-        if input.fields().is_none() && input.items().is_none() {
-            return Err(JsonataError::new(Code::T0410).value("value", &input).number("index", 1.0));
-        }
         let copy = self.clone_of(transform, input, env)?;
         let matches = self.eval(&transform.pattern, &copy, env)?;
         let matches: Vec<Value> = match matches.items() {

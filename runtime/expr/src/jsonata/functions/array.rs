@@ -7,7 +7,6 @@ use fleetstep_document::View;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::rc::Rc;
 
 pub(super) const FUNCTIONS: &[Native] = &[
     Native { name: "count", signature: "<a:n>", arity: 1, call: count },
@@ -197,7 +196,7 @@ fn digest(value: &Value) -> u64 {
     } else if let Some(text) = value.as_str() {
         ('s', text).hash(&mut hasher);
     } else if let Some(function) = value.as_function() {
-        ('f', Rc::as_ptr(function).addr()).hash(&mut hasher);
+        ('f', function.identity()).hash(&mut hasher);
     } else {
         ('b', value.as_bool()).hash(&mut hasher);
     }

@@ -226,17 +226,44 @@ fn next_of_regex(
     Ok(found)
 }
 
-/// Calls a regular expression as a function: the first match in a text, or the next one, where `from` is the byte at
-/// which the last one ended. Nothing when there is none.
+/// Calls a regular expression as a function: the first match in a text, from the UTF-16 unit on that `start` says as
+/// JavaScript reads a number of anything. Nothing when there is none.
 pub(in crate::jsonata) fn call_regex(
     evaluator: &mut Evaluator<'_, '_>,
     regex: &Arc<Regex>,
     text: &Text,
-    from: Option<usize>,
+    start: &Value,
 ) -> Result {
-    let found = next_of_regex(evaluator, regex, text, from)?;
+    let number = match (start.as_str(), start.as_bool()) {
+        (Some(digits), _) => digits.trim().parse().unwrap_or(0.0),
+        (_, Some(truth)) => f64::from(u8::from(truth)),
+        _ => start.as_f64().unwrap_or(0.0),
+    };
+    // The cast saturates: what is negative or no number is the beginning.
+    let start = number as usize;
+    let mut place = Units::default();
+    let from = place.byte_of(text, start);
+    if place.at(text, text.len()) < start {
+        return Ok(Value::Undefined);
+    }
+    let found = regex.find_from(text, from, evaluator.budget)?;
+    Ok(match_object(found, regex, text))
+}
+
+/// The match after the one that ended at the byte `from`. Nothing when there is none.
+pub(in crate::jsonata) fn next_match(
+    evaluator: &mut Evaluator<'_, '_>,
+    regex: &Arc<Regex>,
+    text: &Text,
+    from: usize,
+) -> Result {
+    let found = next_of_regex(evaluator, regex, text, Some(from))?;
+    Ok(match_object(found, regex, text))
+}
+
+fn match_object(found: Option<Found>, regex: &Arc<Regex>, text: &Text) -> Value {
     let object = |found| Hit::Regex(found, regex.clone()).object(text, &mut Units::default());
-    Ok(found.map_or(Value::Undefined, object))
+    found.map_or(Value::Undefined, object)
 }
 
 /// What a function gives in place of a match must have at least one of a match's fields.

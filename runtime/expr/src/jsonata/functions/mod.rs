@@ -9,7 +9,7 @@ mod pictures;
 mod string;
 
 pub(super) use array::merge_sort;
-pub(super) use matching::call_regex;
+pub(super) use matching::{call_regex, next_match};
 
 use super::{Arguments, Native};
 

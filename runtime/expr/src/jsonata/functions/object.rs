@@ -30,10 +30,17 @@ type Result<T = Value> = std::result::Result<T, JsonataError>;
 
 fn boolean(evaluator: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>, negated: bool) -> Result {
     let value = arguments.get(0);
-    if value.is_undefined() {
+    if value.is_undefined() || !negated && is_of_nothing(value) {
         return Ok(Value::Undefined);
     }
     Ok(Value::from(cast::truthy(value, evaluator.budget)? != negated))
+}
+
+/// Whether it is an array of one item, which is nothing, or an array like this one. Only the context of an array
+/// constructor where there is no input is such a value.
+fn is_of_nothing(value: &Value) -> bool {
+    let Some(items) = value.items().filter(|items| items.len() == 1) else { return false };
+    items.get(0).is_some_and(|item| item.is_undefined() || is_of_nothing(&item))
 }
 
 fn type_of(_: &mut Evaluator<'_, '_>, arguments: &Arguments<'_>) -> Result {
@@ -98,19 +105,24 @@ fn look_up(evaluator: &mut Evaluator<'_, '_>, value: &Value, key: &str) -> Resul
 /// One object for each field; of an array, those of all its items. What is no object stays what it is.
 fn spread(evaluator: &mut Evaluator<'_, '_>, value: &Value) -> Result {
     if let Some(items) = value.items() {
-        let mut all = Vec::new();
+        let mut all = None;
         for item in items.iter() {
             evaluator.budget.spend(1)?;
             let spread = spread(evaluator, &item)?;
+            if spread.is_undefined() {
+                continue;
+            }
+            let all = all.get_or_insert_with(Vec::new);
             match spread.items() {
                 Some(items) => all.extend(items.iter()),
                 None => all.push(spread),
             }
         }
-        pay(evaluator, all.len())?;
         let empty = Value::sequence(Vec::new());
         // An array that had items gives an array even of one; an empty one gives nothing.
-        return if items.len() == 0 { Ok(empty) } else { append(evaluator, &empty, &Value::array(all)) };
+        let Some(all) = all else { return Ok(empty) };
+        pay(evaluator, all.len())?;
+        return append(evaluator, &empty, &Value::array(all));
     }
     let Some(fields) = value.fields() else { return Ok(value.clone()) };
     pay(evaluator, 2 * fields.len())?;

@@ -178,7 +178,8 @@ fn base64_encode(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// Forgiving as Node is: both alphabets, padding or none, and whatever belongs to neither is passed over.
+/// Forgiving as Node is: both alphabets, padding or none, and whatever belongs to neither is passed over. Of a
+/// character beyond U+00FF the low byte counts.
 fn base64_decode(text: &str) -> String {
     const FORGIVING: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -187,7 +188,8 @@ fn base64_decode(text: &str) -> String {
             .with_decode_allow_trailing_bits(true),
     );
     let mut symbols: Vec<u8> = text
-        .bytes()
+        .encode_utf16()
+        .map(|unit| unit as u8)
         .take_while(|&byte| byte != b'=')
         .filter_map(|byte| match byte {
             b'-' => Some(b'+'),
@@ -268,6 +270,8 @@ mod tests {
             ("YWJ", "ab"),
             ("éYWJj", "abc"),
             ("=YQ==", ""),
+            ("е1", "ç"),
+            ("G💩Q", ""),
         ] {
             assert_eq!(base64_decode(text), decoded, "{text:?}");
         }

@@ -47,6 +47,8 @@ pub(crate) fn from_millis(millis: f64, picture: Option<&str>, timezone: Option<&
                 let moment = moment.as_ref().ok_or_else(|| JsonataError::new(Code::D3001))?;
                 out.push_str(&marker.format(moment, zone)?);
             }
+            // jsonata-js writes "undefined" instead.
+            Part::Unknown(letter) => return Err(unknown(letter)),
         }
     }
     Ok(out)
@@ -66,6 +68,8 @@ pub(super) enum Part {
     Literal(String),
     /// `[Y0001]`
     Marker(Marker),
+    /// `[Q1]`: a marker of no component. It is a fault where it is come to, behind those of the markers before it.
+    Unknown(String),
 }
 
 /// A variable marker.
@@ -225,7 +229,11 @@ impl DatePicture {
             if markers > MARKERS_MAX {
                 return Err(exceeded("The date/time picture string has too many components"));
             }
-            let marker = Marker::parse(text)?;
+            let Some(marker) = Marker::parse(text)? else {
+                parts.push(Part::Unknown(text.trim_start().chars().take(1).collect()));
+                rest = after;
+                continue;
+            };
             if matches!(marker.form, Form::Integer(_)) && !marker.component.is_zone() {
                 fix_width(parts.last_mut());
             }
@@ -253,19 +261,21 @@ fn fix_width(previous: Option<&mut Part>) {
 }
 
 impl Marker {
-    /// Analyses what stands in the brackets: the component, how it is presented, and how wide.
-    fn parse(text: &str) -> Result<Self, JsonataError> {
+    /// Analyses what stands in the brackets: the component, how it is presented, and how wide. Nothing where there is
+    /// a presentation of no component; without one it is D3132 at once, as in jsonata-js.
+    fn parse(text: &str) -> Result<Option<Self>, JsonataError> {
         let text: String = text.chars().filter(|char| !char.is_whitespace() && *char != '\u{feff}').collect();
         let mut chars = text.chars();
         let letter = chars.next();
-        let component = letter.and_then(Component::from_letter).ok_or_else(|| {
-            JsonataError::new(Code::D3132).text("value", letter.map(String::from).unwrap_or_default())
-        })?;
         let (presentation, width) = match chars.as_str().rsplit_once(',') {
             Some((presentation, width)) => (presentation, Some(width)),
             None => (chars.as_str(), None),
         };
         let (width_min, width_max) = widths(width)?;
+        let Some(component) = letter.and_then(Component::from_letter) else {
+            let letter = letter.map(String::from).unwrap_or_default();
+            return if presentation.is_empty() { Err(unknown(&letter)) } else { Ok(None) };
+        };
         let (first, modifier) = presentation_of(component, presentation);
         let mut marker = Self {
             component,
@@ -288,7 +298,7 @@ impl Marker {
         } else {
             Form::Fixed
         };
-        Ok(marker)
+        Ok(Some(marker))
     }
 
     /// Makes the digits of a number as wide as the width modifier asks, and notes how many digits of a year count.
@@ -348,6 +358,10 @@ impl Marker {
         let gmt = if self.component == Component::GmtZone { "GMT" } else { "" };
         Ok(format!("{gmt}{}{text}", if offset >= 0.0 { "+" } else { "" }))
     }
+}
+
+fn unknown(letter: &str) -> JsonataError {
+    JsonataError::new(Code::D3132).text("value", letter)
 }
 
 /// The error of a name for a component that has none.

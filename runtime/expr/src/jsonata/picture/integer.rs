@@ -2,6 +2,7 @@
 
 use super::check_length;
 use crate::jsonata::budget::exceeded;
+use crate::jsonata::value::infinity;
 use crate::jsonata::{Code, JsonataError};
 
 /// Largest number that is written in Roman numerals: a longer row of `M` is not meant.
@@ -85,13 +86,12 @@ pub(super) enum Grouping {
     Listed(Vec<(usize, char)>),
 }
 
-/// The zeros of Unicode's families of decimal digits; the nine code points after each are its other digits.
+/// The zeros of Unicode's families of decimal digits up to U+FFFF, beyond which jsonata-js knows none; the nine code
+/// points after each are its other digits.
 const ZEROS: &[u32] = &[
     0x30, 0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0,
     0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620,
-    0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0,
-    0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60,
-    0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0,
+    0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
 ];
 
 /// The zero of the family that a digit belongs to.
@@ -122,13 +122,14 @@ impl IntegerPicture {
 
     /// Writes a whole number.
     pub(super) fn format(&self, number: f64) -> Result<String, JsonataError> {
-        if !number.is_finite() {
-            return Err(JsonataError::new(Code::D3001));
-        }
         let magnitude = number.abs();
         let text = match &self.style {
+            // There is no end to the letters of an infinite number.
+            Style::Letters(_) if magnitude.is_infinite() => return Err(JsonataError::new(Code::D3001)),
             Style::Letters(upper) => letters(magnitude, if *upper { b'A' } else { b'a' }),
             Style::Roman(upper) => roman(magnitude, *upper)?,
+            // jsonata-js looks for its words until the stack ends.
+            Style::Words(_) if !number.is_finite() => return Err(JsonataError::new(Code::D3001)),
             Style::Words(case) => case.of_title(&words(magnitude, self.ordinal)),
             Style::Decimal(pattern) => pattern.format(magnitude, self.ordinal),
             Style::Sequence(token) => return Err(unsupported(token)),
@@ -173,8 +174,10 @@ impl DecimalPattern {
     }
 
     fn format(&self, magnitude: f64, ordinal: bool) -> String {
-        // Display writes a double's shortest digits without an exponent, however large it is.
-        let digits = format!("{magnitude:0>width$}", width = self.mandatory);
+        // Display writes a double's shortest digits without an exponent, however large it is. What is no number is
+        // written by its name, letters taken for digits.
+        let digits = if magnitude.is_finite() { magnitude.to_string() } else { infinity(magnitude).to_owned() };
+        let digits = format!("{digits:0>width$}", width = self.mandatory);
         let mut out = String::with_capacity(digits.len() * 2);
         for (at, digit) in digits.bytes().enumerate() {
             if at > 0 {
@@ -226,7 +229,7 @@ impl DecimalPattern {
 
 /// A digit, given in ASCII, of the family with this zero.
 pub(super) fn digit_of(zero: char, digit: u8) -> char {
-    char::from_u32(u32::from(zero) + u32::from(digit - b'0')).unwrap_or(char::from(digit))
+    char::from_u32(u32::from(zero) + u32::from(digit) - u32::from(b'0')).unwrap_or(char::from(digit))
 }
 
 /// The interval of the signs when they are one sign at the multiples of one interval.

@@ -4,6 +4,7 @@ use super::check_length;
 use super::integer::{digit_of, regular_positions};
 use crate::jsonata::budget::exceeded;
 use crate::jsonata::cast::number_text;
+use crate::jsonata::value::infinity;
 use crate::jsonata::{Code, JsonataError, Value};
 
 /// Digits that a picture may ask for after the decimal separator.
@@ -38,7 +39,7 @@ pub(crate) fn format_base(number: f64, radix: f64) -> Result<String, JsonataErro
         return Err(JsonataError::new(Code::D3100).number("value", radix));
     }
     if !number.is_finite() {
-        return Err(JsonataError::new(Code::D3001));
+        return Ok(infinity(number).to_owned());
     }
     if radix == 10.0 {
         return Ok(number_text(number));

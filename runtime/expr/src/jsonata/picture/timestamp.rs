@@ -192,7 +192,10 @@ fn matcher(picture: &DatePicture) -> Result<Regex, JsonataError> {
         shape.push('(');
         shape.push_str(&match part {
             Part::Literal(text) => regex::escape(text),
-            Part::Marker(marker) => marker.shape()?,
+            // Only ASCII has another case here.
+            Part::Marker(marker) => format!("(?-u:{})", marker.shape()?),
+            // To jsonata-js the name of a component that has none.
+            Part::Unknown(letter) => return Err(JsonataError::new(Code::D3133).text("value", letter.as_str())),
         });
         shape.push(')');
     }

@@ -28,7 +28,7 @@ pub(super) struct Compiler<'n> {
     pub(super) natives: Vec<&'static str>,
     depth: usize,
     nodes: u64,
-    /// How often `$` is read.
+    /// How often `$` is read, or may be an argument that is not given.
     dollars: u32,
 }
 
@@ -325,6 +325,7 @@ impl<'n> Compiler<'n> {
         let known = self.dialect.function(name).filter(|known| known.native.name != "eval")?;
         self.natives.push(known.native.name);
         let arguments: Vec<&Node> = applied.into_iter().chain(&call.arguments).collect();
+        self.dollars += u32::from(known.signature.may_take_context(arguments.len()));
         let place = Place { position: node.position, name: name.clone(), tail };
         if let Some((_, kind)) = LOOPS.iter().find(|(looping, _)| *looping == known.native.name)
             && let [over, function, initial @ ..] = &arguments[..]
