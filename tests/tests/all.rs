@@ -6,6 +6,7 @@ mod clients;
 mod command_line;
 mod conformance;
 mod hostile;
+mod load;
 mod orders;
 mod serving;
 mod simulation;

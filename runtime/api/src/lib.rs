@@ -27,6 +27,7 @@
 
 mod aws;
 mod body;
+mod echo;
 mod executions;
 mod fault;
 mod history;
@@ -38,6 +39,7 @@ mod serve;
 mod service;
 mod web;
 
+pub use echo::serve_echo;
 pub use history::{LogSink, Logs, named_level};
 pub use limits::Limits;
 pub use serve::{Drained, serve};

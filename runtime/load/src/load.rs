@@ -24,7 +24,9 @@ pub const CONNECTIONS_MAX: usize = 60_000;
 pub const PIPELINE_MAX: usize = 1_024;
 /// Requests a second.
 pub const RATE_MAX: f64 = 10_000_000.0;
-/// The longest load, warm-up and all.
+/// The longest warm-up.
+pub const WARM_UP_MAX: Duration = Duration::from_secs(3_600);
+/// The longest load, but for its warm-up.
 pub const DURATION_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// Points of a time series; a longer load has longer slices.
 const POINTS_MAX: u32 = 240;
@@ -130,7 +132,7 @@ impl Load {
         within("in-flight-max", self.in_flight_max, self.threads, 10_000_000)?;
         let measured = self.measured();
         within("duration", measured, Duration::from_millis(100), DURATION_MAX)?;
-        within("warm-up", self.warm_up, Duration::ZERO, DURATION_MAX)?;
+        within("warm-up", self.warm_up, Duration::ZERO, WARM_UP_MAX)?;
         within("request-timeout", self.request_timeout, Duration::from_millis(1), DURATION_MAX)?;
         if let Shape::Open(segments) = &self.shape {
             for rate in segments.iter().flat_map(|segment| [segment.from, segment.to]) {
@@ -151,7 +153,7 @@ impl Load {
 
     /// The warm-up and the load proper, both in whole slices.
     fn window(&self) -> Window {
-        let slice = (self.measured() / POINTS_MAX).max(SLICE_MIN).min(self.measured());
+        let slice = ((self.warm_up + self.measured()) / POINTS_MAX).max(SLICE_MIN).min(self.measured());
         let slices = |duration: Duration| duration.as_nanos().div_ceil(slice.as_nanos()) as u64 * nanoseconds(slice);
         let from = slices(self.warm_up);
         // What is over of the last slice is cut off, so that no slice is half empty.
@@ -305,6 +307,13 @@ fn part<'a>(
     }
 }
 
+/// What the server and this process had used at one time.
+#[derive(Clone, Copy)]
+struct Look {
+    server: Option<Usage>,
+    generator: Option<Usage>,
+}
+
 /// Makes one series of what the threads saw, and looks at processes in between.
 struct Gatherer<'a, 'w> {
     load: &'a Load,
@@ -314,7 +323,7 @@ struct Gatherer<'a, 'w> {
     /// By the number of a slice: what is there of it, and from how many threads.
     waiting: BTreeMap<usize, (Slice, usize)>,
     /// What processes had used by the end of each slice; first, at the beginning.
-    used: Vec<(Option<Usage>, Option<Usage>)>,
+    used: Vec<Look>,
     points: Vec<Point>,
     all: Slice,
     arrived: u64,
@@ -333,23 +342,28 @@ impl<'a, 'w> Gatherer<'a, 'w> {
         let count = (self.window.to / self.window.slice) as usize;
         loop {
             // The processes are looked at when a slice ends, not when the last thread has told of it.
-            let due = self.used.len() as u64 * self.window.slice;
-            let wait = if self.used.len() <= count { due.saturating_sub(self.clock.now()) } else { u64::MAX };
+            let wait =
+                if self.used.len() <= count { self.next_look().saturating_sub(self.clock.now()) } else { u64::MAX };
             match slices.recv_timeout(Duration::from_nanos(wait.min(60_000_000_000))) {
                 Ok((number, slice)) => self.take(number, slice),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if self.used.len() <= count && self.clock.now() >= due {
+            if self.used.len() <= count && self.clock.now() >= self.next_look() {
                 self.look();
             }
         }
         self.outcome()
     }
 
+    fn next_look(&self) -> u64 {
+        self.used.len() as u64 * self.window.slice
+    }
+
     fn look(&mut self) {
         let usage = |pid: Option<u32>| pid.and_then(process::usage);
-        self.used.push((usage(self.watch.server_pid), usage(Some(std::process::id()))));
+        let server = usage(self.watch.server_pid);
+        self.used.push(Look { server, generator: usage(Some(std::process::id())) });
     }
 
     fn take(&mut self, number: usize, slice: Slice) {
@@ -372,7 +386,7 @@ impl<'a, 'w> Gatherer<'a, 'w> {
         let seconds = self.window.slice as f64 / 1e9;
         let warm_up = (number as u64 + 1) * self.window.slice <= self.window.from;
         let together = slice.together();
-        let server = |index: usize| self.used.get(index).and_then(|(server, _)| *server);
+        let server = |index: usize| self.used.get(index).and_then(|look| look.server);
         let server_cores = server(number)
             .zip(server(number + 1))
             .map(|(before, after)| after.cpu.saturating_sub(before.cpu).as_secs_f64() / seconds);
@@ -399,7 +413,7 @@ impl<'a, 'w> Gatherer<'a, 'w> {
             self.point(number, slice);
         }
         let measured = Duration::from_nanos(self.window.to - self.window.from);
-        let work = |pick: fn(&(Option<Usage>, Option<Usage>)) -> Option<Usage>| {
+        let work = |pick: fn(&Look) -> Option<Usage>| {
             let first = (self.window.from / self.window.slice) as usize;
             let used: Vec<Usage> = self.used.iter().skip(first).filter_map(pick).collect();
             let cpu = used.last()?.cpu.saturating_sub(used.first()?.cpu);
@@ -409,7 +423,7 @@ impl<'a, 'w> Gatherer<'a, 'w> {
                 resident_bytes_max: used.iter().map(|usage| usage.resident_bytes).max().unwrap_or(0),
             })
         };
-        let (server, generator) = (work(|used| used.0), work(|used| used.1));
+        let (server, generator) = (work(|look| look.server), work(|look| look.generator));
         let Self { all, points, arrived, .. } = self;
         Outcome { seen: all, points, measured, arrived, server, generator, completions: None }
     }
@@ -432,7 +446,7 @@ mod tests {
             ((1_000, 10_000), (1_000, 11_000, 250)),
             ((1_100, 10_100), (1_250, 11_250, 250)),
             ((0, 100), (0, 100, 100)),
-            ((60_000, 240_000), (60_000, 300_000, 1_000)),
+            ((60_000, 240_000), (60_000, 300_000, 1_250)),
         ];
         for ((warm_up, duration), expected) in cases {
             let millis = Duration::from_millis;

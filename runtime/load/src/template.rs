@@ -87,6 +87,12 @@ impl Template {
         }
     }
 
+    /// No text at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { parts: Vec::new() }
+    }
+
     /// The same text as it stands within a JSON string.
     #[must_use]
     pub fn within_json_string(&self) -> Self {

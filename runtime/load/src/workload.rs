@@ -74,6 +74,12 @@ impl Request {
         Self::of(head.into_bytes(), body)
     }
 
+    /// A whole request as it goes over the wire.
+    #[must_use]
+    pub fn raw(bytes: Vec<u8>) -> Self {
+        Self { head: Vec::new(), body: Template::empty(), fixed: Some(bytes) }
+    }
+
     /// The input alone, for a target that is no server.
     #[must_use]
     pub fn bare(input: Template) -> Self {
@@ -147,6 +153,8 @@ pub struct Workload {
     pub protocol: Protocol,
     /// Whether starts are acknowledged and not waited for.
     pub is_async: bool,
+    /// What the body of an answer to a plain request must hold.
+    expected: Vec<u8>,
 }
 
 impl Workload {
@@ -165,14 +173,21 @@ impl Workload {
         if total == 0 {
             return Err(WorkloadError::Weightless);
         }
-        Ok(Self { workflows, total, protocol, is_async })
+        Ok(Self { workflows, total, protocol, is_async, expected: Vec::new() })
     }
 
     /// One plain request, whose status alone is looked at.
     #[must_use]
     pub fn plain(name: &str, request: Request) -> Self {
         let workflows = vec![Workflow { name: name.to_owned(), weight: 1, request }];
-        Self { workflows, total: 1, protocol: Protocol::Plain, is_async: false }
+        Self { workflows, total: 1, protocol: Protocol::Plain, is_async: false, expected: Vec::new() }
+    }
+
+    /// The same, where the body of every answer must hold `expected`: a server that answers fast with something else
+    /// would look fast.
+    #[must_use]
+    pub fn expecting(self, expected: &[u8]) -> Self {
+        Self { expected: expected.to_vec(), ..self }
     }
 
     /// The workflows, in the order in which they are counted.
@@ -202,11 +217,15 @@ impl Workload {
         self.workflows.len() - 1
     }
 
+    fn holds(&self, body: &[u8]) -> bool {
+        self.expected.is_empty() || memmem::find(body, &self.expected).is_some()
+    }
+
     /// What an answer says of its execution.
     #[must_use]
     pub fn judge(&self, status: u16, body: &[u8]) -> Verdict {
         match (self.protocol, status) {
-            (Protocol::Plain, ..400) => Verdict::Succeeded,
+            (Protocol::Plain, ..400) if self.holds(body) => Verdict::Succeeded,
             (Protocol::Aws, 200) if self.is_async => Verdict::Accepted,
             (Protocol::Web, 202) => Verdict::Accepted,
             (Protocol::Web, 200) => Verdict::Succeeded,
@@ -219,6 +238,7 @@ impl Workload {
     }
 }
 
+/// The verdict that the body of a result names.
 fn status_of(body: &[u8]) -> Option<Verdict> {
     const MEMBER: &[u8] = b"\"status\":\"";
     let value = &body[memmem::find(body, MEMBER)? + MEMBER.len()..];
@@ -304,12 +324,16 @@ mod tests {
             (Web, false, 429, "", Refused(429)),
             (Plain, false, 204, "", Succeeded),
             (Plain, false, 500, "", Refused(500)),
+            (Plain, false, 200, "x", Succeeded),
         ];
         for (protocol, is_async, status, body, verdict) in cases {
             let mut workload = Workload::plain("x", Request::bare(Template::parse("1").unwrap()));
             (workload.protocol, workload.is_async) = (protocol, is_async);
             assert_eq!(workload.judge(status, body.as_bytes()), verdict, "{protocol:?} {status} {body}");
         }
+        let expecting = Workload::plain("x", Request::raw(b"GET / HTTP/1.1\r\n\r\n".to_vec())).expecting(b"SUCC");
+        assert_eq!([&b"SUCCEEDED"[..], b"FAILED"].map(|body| expecting.judge(200, body)), [Succeeded, Refused(200)]);
+        assert_eq!(written(&expecting.workflows()[0].request), "beforeGET / HTTP/1.1\r\n\r\n");
         assert_eq!(execution_arn(br#"{"executionArn":"arn:x:y","startDate":1}"#), Some("arn:x:y"));
         assert_eq!(execution_arn(b"{}"), None);
     }

@@ -1,6 +1,6 @@
 //! A report as a page: one file, no network, light or dark as the reader's system is.
 
-use super::plot::{Axis, Line, Plot, Scale};
+use super::plot::{Axis, Line, Plot, SECONDS, Scale};
 use super::{Report, Stage, mebibytes, millis, thousands};
 use crate::measure::Spread;
 use std::fmt::Write as _;
@@ -131,7 +131,10 @@ fn latencies(out: &mut String, stage: &Stage) {
 
 fn steps(out: &mut String, report: &Report) {
     out.push_str("<section><h2>Rate by rate</h2>\n");
-    let mut stages: Vec<&Stage> = report.stages.iter().collect();
+    // Of a rate that was tried twice the plot has the second time, the table both.
+    let is_last = |at: usize| !report.stages[at + 1..].iter().any(|later| later.offered == report.stages[at].offered);
+    let stages = report.stages.iter().enumerate().filter(|(at, _)| is_last(*at));
+    let mut stages: Vec<&Stage> = stages.map(|(_, stage)| stage).collect();
     stages.sort_by(|one, other| one.offered.unwrap_or(0.0).total_cmp(&other.offered.unwrap_or(0.0)));
     let line = |name, colour, pick: fn(&Spread) -> f64| Line {
         name,
@@ -196,7 +199,7 @@ impl Series {
     }
 
     fn plot(&self, title: &'static str, unit: &'static str, scale: Scale, lines: Vec<Line>) -> Plot {
-        let x = Axis { label: "s", scale: Scale::Linear };
+        let x = Axis { label: SECONDS, scale: Scale::Linear };
         Plot { title, unit, lines, x, y: Axis { label: "", scale }, shaded: self.warm_ups.clone(), goal: None }
     }
 }
@@ -268,7 +271,7 @@ fn distribution(out: &mut String, stage: &Stage) {
 
 fn outcomes(out: &mut String, stage: &Stage) {
     out.push_str("<section><h2>What came of the requests</h2>\n<div class=\"scroll\"><table>\n");
-    let _ = writeln!(out, "<tr><th></th>{}</tr>", "<th>requests</th>");
+    out.push_str("<tr><th></th><th>requests</th></tr>\n");
     for (count, name) in super::table::kinds(&stage.counts, stage.reconnects) {
         let _ = writeln!(out, "<tr><th>{}</th><td>{}</td></tr>", escaped(&name), thousands(count as f64));
     }

@@ -29,6 +29,9 @@ pub(super) struct Line {
     pub(super) points: Vec<(f64, f64)>,
 }
 
+/// The label of an axis of time, which begins at 0.
+pub(super) const SECONDS: &str = "seconds";
+
 /// How an axis is divided.
 pub(super) struct Axis {
     pub(super) label: &'static str,
@@ -139,16 +142,13 @@ fn nice(step: f64) -> f64 {
 
 /// A number on an axis whose neighbours are `step` away.
 fn short(value: f64, step: f64) -> String {
-    match value.abs() {
-        1e6.. => format!("{}M", trimmed(value / 1e6, step / 1e6)),
-        1e4.. => format!("{}k", trimmed(value / 1e3, step / 1e3)),
-        _ => trimmed(value, step),
-    }
-}
-
-fn trimmed(value: f64, step: f64) -> String {
-    let digits = (-step.max(1e-6).log10().floor()).max(0.0) as usize;
-    format!("{value:.digits$}")
+    let (unit, name) = match step {
+        1e6.. => (1e6, "M"),
+        1e3.. => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    let digits = (-(step / unit).max(1e-6).log10().floor()).max(0.0) as usize;
+    if value == 0.0 { "0".to_owned() } else { format!("{:.digits$}{name}", value / unit) }
 }
 
 /// A plot fitted to a picture: the places at the ends of its axes.
@@ -171,7 +171,7 @@ impl<'a> View<'a> {
             Scale::Nines => (low, high),
         };
         let x = if plot.x.scale == Scale::Nines { (0.0, x.1) } else { x };
-        let x = if plot.x.label == "s" { (0.0, x.1) } else { x };
+        let x = if plot.x.label == SECONDS { (0.0, x.1) } else { x };
         Self { plot, width, height, x, y }
     }
 
@@ -243,15 +243,15 @@ mod tests {
     #[test]
     fn axes_are_divided_where_a_person_would() {
         assert_eq!(words(Scale::Linear, 0.0, 54_000.0), ["0", "20k", "40k"]);
-        assert_eq!(words(Scale::Linear, 0.0, 1.0), ["0.0", "0.5", "1.0"]);
+        assert_eq!(words(Scale::Linear, 0.0, 1.0), ["0", "0.5", "1.0"]);
         assert_eq!(words(Scale::Decades, -1.1, 0.6), ["0.1", "0.2", "0.5", "1", "2"]);
-        assert_eq!(words(Scale::Decades, -1.0, 3.0), ["0.1", "1", "10", "100", "1000"]);
+        assert_eq!(words(Scale::Decades, -1.0, 3.0), ["0.1", "1", "10", "100", "1k"]);
         assert_eq!(words(Scale::Nines, 0.0, 4.2), ["0", "90 %", "99 %", "99.9 %", "99.99 %"]);
     }
 
     #[test]
     fn a_line_has_a_gap_where_nothing_was_measured() {
-        let axis = || Axis { label: "s", scale: Scale::Linear };
+        let axis = || Axis { label: SECONDS, scale: Scale::Linear };
         let points = vec![(0.0, 1.0), (1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0)];
         let lines = vec![Line { name: "a", colour: 1, points }];
         let plot = Plot { title: "t", unit: "u", lines, x: axis(), y: axis(), shaded: vec![], goal: None };

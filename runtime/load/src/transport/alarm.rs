@@ -44,10 +44,12 @@ impl Waiter {
     /// Fills `events`, at `until` at the latest; now is `now`.
     pub(super) fn wait(&mut self, events: &mut Events, now: u64, until: u64) -> io::Result<()> {
         let wait = until.saturating_sub(now);
-        let timeout = match wait {
-            ..WAIT_NS_MIN => Duration::ZERO,
-            ..ALARM_NS_MAX => self.set(wait, until)?,
-            _ => Duration::from_nanos(wait),
+        let timeout = if wait < WAIT_NS_MIN {
+            Duration::ZERO
+        } else if wait < ALARM_NS_MAX {
+            self.set(wait, until)?
+        } else {
+            Duration::from_nanos(wait)
         };
         match self.poll.poll(events, Some(timeout)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),

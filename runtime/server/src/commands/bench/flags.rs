@@ -27,12 +27,14 @@ Examples:
       Asynchronous starts, acknowledged and to their end.
   fleetstep bench --in-process examples/orders --workflow orders --input @examples/orders/cases/accepted/input.json
       The engine alone, with no HTTP.
+  fleetstep bench --ceiling --duration 3s
+      What this tool can drive on this machine.
 
 An input may have placeholders: ${seq}, ${uuid}, ${random:1..100}, ${pick:a,b,c}; $${ is ${ itself.
 docs/bench.md says how to measure honestly.")]
 pub(crate) struct Bench {
     /// What to start, and its weight in a mix; may be given more than once. A name, NAME:ALIAS or an ARN
-    #[arg(long = "workflow", value_name = "NAME[=WEIGHT]", required = true, help_heading = "What is started")]
+    #[arg(long = "workflow", value_name = "NAME[=WEIGHT]", required_unless_present_any = ["ceiling", "serve_echo"], help_heading = "What is started")]
     pub(super) workflows: Vec<Weighted>,
     /// The input of every workflow, or of one: JSON or @FILE, with placeholders
     #[arg(long = "input", value_name = "[NAME=]JSON|@FILE", help_heading = "What is started")]
@@ -78,6 +80,13 @@ pub(crate) struct Bench {
     /// What comes first and does not count
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, help_heading = "How much")]
     pub(super) warm_up: Duration,
+
+    /// Measure the load generator itself, against an echo that does nothing else, beside wrk where that is installed
+    #[arg(long, conflicts_with_all = ["workflows", "in_process", "rate", "find_knee", "is_async"], help_heading = "How much")]
+    pub(super) ceiling: bool,
+    /// Be the echo of --ceiling: how this program starts the other side
+    #[arg(long, hide = true)]
+    pub(super) serve_echo: bool,
 
     /// Threads that send; one drives some 100,000 requests a second
     #[arg(long, value_name = "COUNT", help_heading = "Bounds")]

@@ -1,5 +1,6 @@
 //! `fleetstep bench`: a load, from the flags to the report.
 
+mod ceiling;
 mod flags;
 mod local;
 mod preflight;
@@ -33,6 +34,12 @@ const INPUT_BYTES_MAX: u64 = 1 << 20;
 
 impl Bench {
     pub(crate) fn execute(self) -> Result<ExitCode> {
+        if self.serve_echo {
+            return ceiling::serve_echo();
+        }
+        if self.ceiling {
+            return ceiling::measure(self.duration, self.connections);
+        }
         let report = match &self.in_process {
             Some(path) => {
                 let names = self.workflows.iter().map(|workflow| workflow.name.as_str());
