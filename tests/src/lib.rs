@@ -66,8 +66,11 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let tell = |address| told.send(address).expect("the starter waits for the address");
-            tokio.block_on(serve(&settings, &deployment, tell, async { stopped.await.unwrap_or(()) }))?;
+            let tell = |address| {
+                told.send(address).expect("the starter waits for the address");
+                async { stopped.await.unwrap_or(()) }
+            };
+            tokio.block_on(serve(&settings, &deployment, tell))?;
             Ok(())
         });
         match ready.recv() {

@@ -15,15 +15,14 @@ const BACKLOG: u32 = 1024;
 /// How long the log's sinks get to take what is left when the server stops.
 const LOG_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Opens, deploys, listens, tells `ready` where, and serves until `stop`. Needs a tokio runtime.
+/// Opens, deploys, listens, tells `ready` where, and serves until what `ready` returned is. Needs a tokio runtime.
 ///
 /// # Errors
 /// A data directory, a deployment or an address that cannot be used.
-pub async fn serve(
+pub async fn serve<S: Future<Output = ()>>(
     settings: &Settings,
     deployment: &Deployment,
-    ready: impl FnOnce(SocketAddr),
-    stop: impl Future<Output = ()>,
+    ready: impl FnOnce(SocketAddr) -> S,
 ) -> Result<Drained> {
     // Before anything is built or changed: an address that is taken must not cost the time nor leave a trace.
     let socket = bound(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -34,7 +33,7 @@ pub async fn serve(
     }
     deployment.deploy(&runtime.catalog).await?;
     let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
-    ready(listener.local_addr()?);
+    let stop = ready(listener.local_addr()?);
     let limits = Limits { patience: Duration::from_secs(settings.drain_seconds), ..Limits::default() };
     let options = Options {
         limits,
@@ -83,7 +82,7 @@ mod tests {
     use super::*;
 
     async fn refused(settings: Settings) -> String {
-        let served = serve(&settings, &Deployment::empty(), |_| {}, std::future::ready(())).await;
+        let served = serve(&settings, &Deployment::empty(), |_| std::future::ready(())).await;
         format!("{:#}", served.expect_err("refused"))
     }
 

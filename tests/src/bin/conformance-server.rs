@@ -32,8 +32,10 @@ async fn main() -> Result<()> {
     let history_level = if history { HistoryLevel::All } else { HistoryLevel::Off };
     let settings = Settings { listen, history_level, aws_extensions: history, log_file, ..Settings::default() };
     let deployment = Deployment::at(&fleetstep_tests::root().join("tests/guests"))?;
-    let announce = |address| println!("listening on http://{address}");
-    let stop = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
-    serve(&settings, &deployment, announce, stop).await?;
+    let announce = |address| {
+        println!("listening on http://{address}");
+        async { tokio::signal::ctrl_c().await.unwrap_or(()) }
+    };
+    serve(&settings, &deployment, announce).await?;
     Ok(())
 }

@@ -7,9 +7,12 @@ use crate::terminal::progress;
 use anyhow::Result;
 use clap::Args;
 use fleetstep_api::Drained;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::task::Poll;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves the AWS wire protocol, HTTP triggers and functions until SIGTERM or Ctrl-C.
 #[derive(Args, Debug)]
@@ -33,8 +36,13 @@ impl Serve {
         let deployment = self.directory.as_deref().map_or_else(|| Ok(Deployment::empty()), Deployment::at)?;
         let settings = Settings::resolve(self.flags, deployment.settings())?;
         let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let announce = |address: SocketAddr| announce(&settings, address);
-        let drained = tokio.block_on(serve(&settings, &deployment, announce, stop_signal()))?;
+        let ready = |address: SocketAddr| {
+            // Before anyone is told the address: from then on a signal ends the server in good order.
+            let stop = stop_signal();
+            announce(&settings, address);
+            stop
+        };
+        let drained = tokio.block_on(serve(&settings, &deployment, ready))?;
         say_what_was_cut(&settings, drained);
         Ok(ExitCode::SUCCESS)
     }
@@ -74,26 +82,34 @@ fn announce(settings: &Settings, address: SocketAddr) {
 /// Exit status of a server that was told twice to stop.
 const EXIT_CUT: i32 = 1;
 
-/// Ready at SIGTERM or Ctrl-C. A second one does not wait for what runs.
-async fn stop_signal() {
-    signalled().await;
-    progress("stopping: no new work is taken; what runs may finish (a second signal cuts it)");
-    tokio::spawn(async {
-        signalled().await;
-        progress("stopped at once");
-        std::process::exit(EXIT_CUT);
-    });
+/// Ready at SIGTERM or Ctrl-C, both of which are listened to when this returns. A second one does not wait for what runs.
+fn stop_signal() -> impl Future<Output = ()> {
+    let mut signals = Signals::listen();
+    async move {
+        signals.next().await;
+        progress("stopping: no new work is taken; what runs may finish (a second signal cuts it)");
+        tokio::spawn(async move {
+            signals.next().await;
+            progress("stopped at once");
+            std::process::exit(EXIT_CUT);
+        });
+    }
 }
 
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupted = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! { _ = terminated.recv() => {}, _ = interrupted => {} }
-        }
-        Err(_) => {
-            let _ = interrupted.await;
-        }
+/// SIGTERM and Ctrl-C. One that cannot be listened to ends the process as the system does.
+struct Signals([Option<Signal>; 2]);
+
+impl Signals {
+    fn listen() -> Self {
+        Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
+    }
+
+    /// The next of either.
+    async fn next(&mut self) {
+        poll_fn(|cx| {
+            let has_come = |signal: &mut Signal| signal.poll_recv(cx).is_ready();
+            if self.0.iter_mut().flatten().any(has_come) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
