@@ -3,7 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -44,10 +46,12 @@ where
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(BodyError::TooLarge { bytes_max });
     }
-    match tokio::time::timeout(timeout, collect(body, bytes_max, budget)).await {
-        Ok(read) => read,
-        Err(_) => Err(BodyError::TimedOut(timeout)),
+    let mut reading = pin!(collect(body, bytes_max, budget));
+    // Most bodies are there when their head is: a timer is made for those that are not.
+    if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+        return read;
     }
+    tokio::time::timeout(timeout, reading).await.unwrap_or(Err(BodyError::TimedOut(timeout)))
 }
 
 async fn collect<B>(body: B, bytes_max: usize, budget: &Budget) -> Result<Bytes, BodyError>

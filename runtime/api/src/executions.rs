@@ -281,13 +281,18 @@ pub(crate) struct Key(u128);
 
 impl Key {
     pub(crate) fn of(arn: &str) -> Option<Self> {
-        let digits = arn.rsplit(':').next()?.bytes().filter(|byte| *byte != b'-');
-        let (mut bits, mut count) = (0, 0);
-        for digit in digits {
-            bits = bits << 4 | u128::from(char::from(digit).to_digit(16)?);
-            count += 1;
+        let (_, uuid) = arn.as_bytes().split_last_chunk::<36>()?;
+        let mut bits = 0;
+        for (at, &byte) in uuid.iter().enumerate() {
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                b'-' if matches!(at, 8 | 13 | 18 | 23) => continue,
+                _ => return None,
+            };
+            bits = bits << 4 | u128::from(digit);
         }
-        (count == 32).then_some(Self(bits))
+        Some(Self(bits))
     }
 
     pub(crate) fn shard(self) -> usize {
@@ -319,9 +324,10 @@ impl Executions {
         Self(Arc::new(std::array::from_fn(shard)))
     }
 
-    /// Keeps the record of an execution that has none yet. `payload_bytes` is about the size of its contents.
-    pub(crate) fn keep(&self, record: Record, payload_bytes: usize) {
-        let Some(key) = Key::of(record.arn()) else { return };
+    /// Keeps the record of the execution with that ARN, which has none yet. `payload_bytes` is about the size of its
+    /// contents.
+    pub(crate) fn keep(&self, arn: &str, record: Record, payload_bytes: usize) {
+        let Some(key) = Key::of(arn) else { return };
         let forgotten = self.shard(key).push(Entry { key, bytes: payload_bytes + RECORD_BYTES, record });
         // Dropped here, where nobody waits for the lock.
         drop(forgotten);
@@ -329,8 +335,9 @@ impl Executions {
 
     /// Keeps a record in place of the one that is there, if it is there still.
     pub(crate) fn replace(&self, record: Record, payload_bytes: usize) {
-        self.forget(record.arn());
-        self.keep(record, payload_bytes);
+        let arn = Text::from(record.arn());
+        self.forget(&arn);
+        self.keep(&arn, record, payload_bytes);
     }
 
     /// Drops the record of an execution.
@@ -468,6 +475,10 @@ pub(crate) fn output_bytes(finished: &Finished) -> usize {
 /// About how many bytes a document holds in memory.
 pub(crate) fn document_bytes(document: &Document) -> usize {
     const ENTRY_BYTES: usize = 24;
+    // Nobody has looked into it, and this is no reason to.
+    if let Some(text) = document.kept_text() {
+        return ENTRY_BYTES + text.len();
+    }
     match document.view() {
         View::Null | View::Bool(_) | View::Number(_) => ENTRY_BYTES,
         View::String(text) => ENTRY_BYTES + text.len(),
@@ -496,7 +507,7 @@ mod tests {
     }
 
     fn keep(executions: &Executions, random: u32, bytes: usize) {
-        executions.keep(record(random, "[1]"), bytes);
+        executions.keep(&arn(random), record(random, "[1]"), bytes);
     }
 
     fn known(executions: &Executions, count: u32) -> Vec<u32> {

@@ -4,7 +4,7 @@ use crate::Service;
 use crate::executions::{Record, Stopper, output_bytes};
 use crate::fault::{Fault, Kind};
 use crate::history::Asked;
-use fleetstep_catalog::{Runnable, StateMachineStatus, Target};
+use fleetstep_catalog::{StateMachine, StateMachineStatus, Target};
 use fleetstep_document::Document;
 use fleetstep_engine::{Finished, Identity, Start, Timestamp, clock};
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// An execution that is about to start.
 pub(crate) struct Launch {
     pub(crate) identity: Arc<Identity>,
-    runnable: Runnable,
+    /// One that can be run.
+    machine: Arc<StateMachine>,
     input: Document,
     /// Size of the input as text.
     input_bytes: usize,
@@ -24,7 +25,7 @@ impl Launch {
     /// Makes an execution of `target`: `name` if given, else a UUID is its name.
     pub(crate) fn new(
         service: &Service,
-        target: &Target,
+        target: Target,
         name: Option<&str>,
         input: Document,
         input_bytes: usize,
@@ -34,19 +35,20 @@ impl Launch {
             let message = format!("State Machine Is Being Deleted: '{}'", machine.arn.as_text());
             return Err(Fault::new(Kind::StateMachineDeleting, message));
         }
-        let runnable = machine.runnable.as_ref().map_err(|diagnostics| Fault::invalid_definition(diagnostics))?;
+        machine.runnable.as_ref().map_err(|diagnostics| Fault::invalid_definition(diagnostics))?;
         let asked = Asked::of(machine, service.history_level());
-        Ok(Self { identity: target.identity(name), runnable: runnable.clone(), input, input_bytes, asked })
+        Ok(Self { identity: target.identity(name), machine: target.machine, input, input_bytes, asked })
     }
 
     fn start(&self, service: &Service) -> Start {
+        let runnable = self.machine.runnable.as_ref().expect("it was looked at when the launch was made");
         Start {
-            program: Arc::clone(&self.runnable.program),
-            host: Arc::clone(&self.runnable.host),
+            program: Arc::clone(&runnable.program),
+            host: Arc::clone(&runnable.host),
             identity: Arc::clone(&self.identity),
             input: self.input.clone(),
             seed: fastrand::u64(..),
-            history: self.asked.map(|asked| asked.record(service, &self.identity, &self.runnable.resources)),
+            history: self.asked.map(|asked| asked.record(service, &self.identity, &runnable.resources)),
         }
     }
 
@@ -70,7 +72,8 @@ impl Launch {
     /// Keeps what came of [`Launch::run`], to be shown later; `output_bytes` is the size of the output as text.
     pub(crate) fn keep(self, service: &Service, finished: Finished, output_bytes: usize) {
         let bytes = self.input_bytes + output_bytes;
-        service.executions().keep(Record::over(self.identity, self.input, finished), bytes);
+        let identity = Arc::clone(&self.identity);
+        service.executions().keep(&identity.execution_arn, Record::over(self.identity, self.input, finished), bytes);
     }
 
     /// Starts it, to be carried on by the engine. Returns the time of the start.
@@ -80,7 +83,7 @@ impl Launch {
         let (identity, input, input_bytes) = (Arc::clone(&self.identity), self.input.clone(), self.input_bytes);
         // The record comes first: an execution that never waits is over before `start` returns.
         let record = Record::running(Arc::clone(&identity), input.clone(), started, &stopper);
-        service.executions().keep(record, input_bytes);
+        service.executions().keep(&identity.execution_arn, record, input_bytes);
         let (executions, stoppable) = (service.executions().clone(), Arc::clone(&stopper));
         let on_finish = Box::new(move |finished: Finished| {
             stoppable.done();

@@ -25,6 +25,7 @@
 //! length of a push, after the execution. Every way to be refused stands in one file, `fault.rs`.
 #![forbid(unsafe_code)]
 
+mod aside;
 mod aws;
 mod body;
 mod echo;
@@ -34,6 +35,7 @@ mod history;
 mod id;
 mod launch;
 mod limits;
+mod page;
 mod reply;
 mod serve;
 mod service;

@@ -1,33 +1,41 @@
 //! Answers: a whole body in one piece, with its headers.
 
 use crate::id::Uuid;
+use crate::page;
 use bytes::Bytes;
 use fleetstep_document::Document;
 use fleetstep_engine::Timestamp;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 /// What every request is answered with.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// An answer of the AWS JSON 1.0 protocol.
-pub(crate) fn aws(body: &Document, status: StatusCode) -> Reply {
-    let mut out = Vec::with_capacity(256);
-    body.write_json(&mut out);
-    aws_bytes(Bytes::from(out), status)
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// A good answer of the AWS JSON 1.0 protocol, in a map of headers that is not needed any more.
+pub(crate) fn aws(body: Bytes, mut headers: HeaderMap) -> Reply {
+    headers.clear();
+    let mut reply = Response::new(Full::new(body));
+    *reply.headers_mut() = headers;
+    add_aws_headers(&mut reply);
+    reply
 }
 
-/// An answer of the AWS JSON 1.0 protocol that is written already.
-pub(crate) fn aws_bytes(body: Bytes, status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::new(body));
+/// A refusal of the AWS JSON 1.0 protocol.
+pub(crate) fn aws_fault(body: &Document, status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(body.to_json())));
     *reply.status_mut() = status;
-    let headers = reply.headers_mut();
-    headers.reserve(4);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-    let request_id = HeaderValue::from_bytes(Uuid::random().as_bytes()).expect("a UUID is a header value");
-    headers.insert("x-amzn-requestid", request_id);
+    add_aws_headers(&mut reply);
     reply
+}
+
+fn add_aws_headers(reply: &mut Reply) {
+    let request_id = HeaderValue::from_maybe_shared(page::copied(Uuid::random().as_bytes()));
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    headers.insert(REQUEST_ID, request_id.expect("a UUID is a header value"));
 }
 
 /// A JSON answer of the plain interface.

@@ -1,16 +1,18 @@
 //! Connections: accepted within a bound, each with its time limits, and let go of in good order.
 
+use crate::aside::Aside;
 use crate::{Limits, Service};
 use fleetstep_engine::clock;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -35,12 +37,10 @@ pub struct Drained {
 /// [`Limits::patience`] to finish: requests first, then the executions that nobody waits for.
 pub async fn serve(listeners: Vec<TcpListener>, service: Service, shutdown: impl Future<Output = ()>) -> Drained {
     let limits = service.limits().clone();
-    let (cut, _) = watch::channel(());
     let door = Arc::new(Door {
         builder: builder(&limits),
-        graceful: GracefulShutdown::new(),
         connections: Arc::new(Semaphore::new(limits.connections_max)),
-        cut,
+        order: watch::Sender::new(Order::Serve),
         service: service.clone(),
     });
     let mut accepting = JoinSet::new();
@@ -54,13 +54,21 @@ pub async fn serve(listeners: Vec<TcpListener>, service: Service, shutdown: impl
     drain(Arc::into_inner(door).expect("the tasks that shared it have ended"), &limits).await
 }
 
+/// What the server wants of its connections; only ever more than before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    Serve,
+    /// Finish what is in flight, then end.
+    Finish,
+    /// End.
+    Cut,
+}
+
 /// What the listeners share.
 struct Door {
     builder: auto::Builder<TokioExecutor>,
-    graceful: GracefulShutdown,
     connections: Arc<Semaphore>,
-    /// Dropped when the patience is over: what is still connected then ends.
-    cut: watch::Sender<()>,
+    order: watch::Sender<Order>,
     service: Service,
 }
 
@@ -90,8 +98,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
                 let connection = Connection {
                     builder: door.builder.clone(),
                     service: door.service.clone(),
-                    watcher: door.graceful.watcher(),
-                    cut: door.cut.subscribe(),
+                    order: door.order.subscribe(),
                     _permit: permit,
                 };
                 tokio::spawn(connection.run(stream));
@@ -104,14 +111,13 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
 struct Connection {
     builder: auto::Builder<TokioExecutor>,
     service: Service,
-    watcher: Watcher,
-    cut: watch::Receiver<()>,
+    order: watch::Receiver<Order>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
     async fn run(self, stream: TcpStream) {
-        let Self { builder, service, watcher, mut cut, _permit } = self;
+        let Self { builder, service, order, _permit } = self;
         // Without it a small answer waits for the acknowledgement of the one before. If it cannot be set, the
         // connection is gone already, and the first read says so.
         let _ = stream.set_nodelay(true);
@@ -119,37 +125,70 @@ impl Connection {
         let header_timeout = service.limits().header_timeout;
         let answer = {
             let asked = Arc::clone(&asked);
+            // A count of this connection's own: requests do not meet in one cache line to share the service.
+            let service = Arc::new(service);
             service_fn(move |request: hyper::Request<Incoming>| {
                 asked.store(true, Ordering::Relaxed);
-                let service = service.clone();
+                let service = Arc::clone(&service);
                 async move { Ok::<_, Infallible>(service.answer(request).await) }
             })
         };
-        let connection = builder.serve_connection(TokioIo::new(stream), answer).into_owned();
-        let mut connection = pin!(watcher.watch(connection));
-        // hyper's own timer starts once it knows the version: a peer that never gets that far ends here.
-        tokio::select! {
-            _ = &mut connection => return,
-            _ = cut.changed() => return,
-            () = tokio::time::sleep(header_timeout) => if !asked.load(Ordering::Relaxed) { return },
-        }
-        // What broke a connection is the peer's business alone.
-        tokio::select! {
-            _ = connection => {}
-            _ = cut.changed() => {}
-        }
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer).into_owned());
+        let mut signal = Aside::new(first_signal(asked, header_timeout, order));
+        poll_fn(|cx| {
+            // What broke a connection is the peer's business alone.
+            while let Poll::Ready((given, order)) = signal.poll(cx) {
+                match given {
+                    Order::Serve => {}
+                    Order::Finish => connection.as_mut().graceful_shutdown(),
+                    Order::Cut => return Poll::Ready(()),
+                }
+                signal = Aside::new(next_order(order));
+            }
+            connection.as_mut().poll(cx).map(|_| ())
+        })
+        .await;
     }
 }
 
+/// The first order, or an end to the peer that asks nothing: hyper's own timer starts once it knows the version, and
+/// a peer that never gets that far ends here.
+async fn first_signal(
+    asked: Arc<AtomicBool>,
+    timeout: Duration,
+    mut order: watch::Receiver<Order>,
+) -> (Order, watch::Receiver<Order>) {
+    match tokio::time::timeout(timeout, order.changed()).await {
+        Ok(_) => given(order),
+        Err(_) if asked.load(Ordering::Relaxed) => (Order::Serve, order),
+        Err(_) => (Order::Cut, order),
+    }
+}
+
+async fn next_order(mut order: watch::Receiver<Order>) -> (Order, watch::Receiver<Order>) {
+    // That the sender is gone says the same as its last order.
+    let _ = order.changed().await;
+    given(order)
+}
+
+fn given(mut order: watch::Receiver<Order>) -> (Order, watch::Receiver<Order>) {
+    let gone = order.has_changed().is_err();
+    let given = *order.borrow_and_update();
+    (if gone { Order::Cut } else { given }, order)
+}
+
 async fn drain(door: Door, limits: &Limits) -> Drained {
-    let Door { graceful, connections, cut, service, .. } = door;
+    let Door { connections, order, service, .. } = door;
     let started = clock::instant();
-    let finished = tokio::time::timeout(limits.patience, graceful.shutdown()).await;
+    order.send_replace(Order::Finish);
+    // Each holds a permit until it has ended.
+    let all = u32::try_from(limits.connections_max).expect("a semaphore holds no more");
+    let finished = tokio::time::timeout(limits.patience, connections.acquire_many(all)).await;
     let connections_cut = match finished {
-        Ok(()) => 0,
+        Ok(_) => 0,
         Err(_) => limits.connections_max - connections.available_permits(),
     };
     let executions_cut = service.engine().drain(limits.patience.saturating_sub(started.elapsed())).await;
-    drop(cut);
+    order.send_replace(Order::Cut);
     Drained { connections_cut, executions_cut }
 }

@@ -76,10 +76,7 @@ impl Service {
         let (head, body) = request.into_parts();
         if head.method == Method::POST && head.uri.path() == "/" {
             return match self.read(body, self.limits().aws_body_bytes_max).await {
-                Ok(body) => {
-                    let target = head.headers.get("x-amz-target").map(hyper::header::HeaderValue::as_bytes);
-                    aws::answer(self, target, body).await
-                }
+                Ok(body) => aws::answer(self, head.headers, body).await,
                 Err(fault) => self.refuse(&fault).aws_reply(),
             };
         }

@@ -2,7 +2,7 @@
 
 use crate::function::Functions;
 use crate::host::MachineHost;
-use crate::uuid::uuid;
+use crate::uuid::{UUID_BYTES, uuid, write_uuid};
 use crate::{StateMachineArn, StoreError, Version};
 use arcstr::literal;
 use fleetstep_asl::{Compilation, Diagnostic, Options, Resource};
@@ -210,14 +210,17 @@ impl StateMachine {
 
     pub(crate) fn new_identity(&self, name: Option<&str>) -> Identity {
         let execution_name = name.map_or_else(uuid, Text::from);
-        let id = uuid();
-        let mut arn = String::with_capacity(self.execution_arn_prefix.len() + execution_name.len() + 1 + id.len());
-        arn.push_str(&self.execution_arn_prefix);
-        arn.push_str(&execution_name);
-        arn.push(':');
-        arn.push_str(&id);
+        let mut id = [0; UUID_BYTES];
+        let parts = [&*self.execution_arn_prefix, &*execution_name, ":", write_uuid(&mut id)];
+        let length = parts.iter().map(|part| part.len()).sum();
+        // Written where it stays.
+        let execution_arn = Text::init_with(length, |mut out| {
+            for part in parts {
+                out.split_off_mut(..part.len()).expect("there is room for all").copy_from_slice(part.as_bytes());
+            }
+        });
         Identity {
-            execution_arn: Text::from(arn),
+            execution_arn: execution_arn.expect("texts make a text"),
             execution_name,
             role_arn: self.role_arn.clone(),
             state_machine_arn: self.arn.as_text().clone(),

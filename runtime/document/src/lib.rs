@@ -19,6 +19,7 @@ pub use arcstr::ArcStr as Text;
 pub use number::Number;
 pub use object::{Object, ObjectBuilder};
 pub use parse::{ParseError, ParseErrorKind};
+pub use scan::{is_special, specials};
 pub use value::{Document, View};
 pub use write::write_string;
 

@@ -23,14 +23,18 @@ pub(crate) fn special(bytes: &[u8], mut from: usize) -> usize {
     from
 }
 
+/// Whether a JSON string does not hold that byte as it is: a quote, a backslash or a control character.
 #[inline]
-pub(crate) fn is_special(byte: u8) -> bool {
+#[must_use]
+pub fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// The high bit of the first special byte of a word, and perhaps of some behind it: a borrow goes up, never down.
+/// The high bit of the first special byte (see [`is_special`]) of a word of eight, the first in its lowest byte; perhaps
+/// of some behind it: a borrow goes up, never down.
 #[inline]
-pub(crate) fn specials(word: u64) -> u64 {
+#[must_use]
+pub fn specials(word: u64) -> u64 {
     let quotes = word ^ (ONES * b'"' as u64);
     let backslashes = word ^ (ONES * b'\\' as u64);
     let zero_or_less = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;

@@ -272,6 +272,13 @@ impl Document {
         }
     }
 
+    /// The text of a document that is kept as it was parsed; see [`Document::parse_text`]. None says nothing.
+    #[inline]
+    #[must_use]
+    pub fn kept_text(&self) -> Option<&str> {
+        self.as_raw().map(|(text, _)| text)
+    }
+
     /// The text, and how many levels it has, of a document that was parsed and is kept as its text.
     #[inline]
     pub(crate) fn as_raw(&self) -> Option<(&str, u8)> {

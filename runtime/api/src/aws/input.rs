@@ -2,14 +2,21 @@
 
 use crate::fault::{Fault, Kind};
 use fleetstep_asl::json_complaint;
-use fleetstep_document::{Document, ParseError};
+use fleetstep_document::{Document, ParseError, Text};
 
 /// Parses an execution's input.
-pub(crate) fn parse_input(text: &str) -> Result<Document, Fault> {
-    Document::parse(text.as_bytes()).map_err(|error| {
-        let problem = complaint(text, &error);
-        Fault::new(Kind::InvalidExecutionInput, format!("Invalid State Machine Execution Input: '{problem}'"))
-    })
+pub(crate) fn parse_input(text: &Text) -> Result<Document, Fault> {
+    Document::parse_text(text).map_err(|error| refused(text, &error))
+}
+
+/// The same, of text that is not shared.
+pub(crate) fn copy_input(text: &str) -> Result<Document, Fault> {
+    Document::parse_lazily(text.as_bytes()).map_err(|error| refused(text, &error))
+}
+
+fn refused(text: &str, error: &ParseError) -> Fault {
+    let problem = complaint(text, error);
+    Fault::new(Kind::InvalidExecutionInput, format!("Invalid State Machine Execution Input: '{problem}'"))
 }
 
 /// What the service, whose parser is Jackson, says: with the name of the exception.

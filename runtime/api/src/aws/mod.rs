@@ -6,6 +6,7 @@
 mod aliases;
 mod configuration;
 mod extensions;
+mod flat;
 mod input;
 mod machines;
 mod members;
@@ -17,7 +18,7 @@ mod test_state;
 mod validate;
 mod versions;
 
-pub(crate) use input::parse_input;
+pub(crate) use input::copy_input;
 pub(crate) use start::write_failure;
 
 use operations::Operation;
@@ -27,15 +28,18 @@ use crate::fault::{Fault, Kind};
 use crate::reply::{self, Reply};
 use bytes::Bytes;
 use fleetstep_document::Document;
-use hyper::StatusCode;
+use hyper::header::{HeaderMap, HeaderValue};
 
-/// Answers one call.
-pub(crate) async fn answer(service: &Service, target: Option<&[u8]>, body: Bytes) -> Reply {
-    let called = match operation(target) {
+/// Answers one call. The answer has the header map of the request, which is there already.
+pub(crate) async fn answer(service: &Service, headers: HeaderMap, body: Bytes) -> Reply {
+    let called = match operation(headers.get("x-amz-target").map(HeaderValue::as_bytes)) {
         Ok(operation) => call(service, operation, &body).await,
         Err(fault) => Err(fault),
     };
-    called.unwrap_or_else(|fault| service.refuse(&fault).aws_reply())
+    match called {
+        Ok(body) => reply::aws(body, headers),
+        Err(fault) => service.refuse(&fault).aws_reply(),
+    }
 }
 
 fn operation(target: Option<&[u8]>) -> Result<Operation, Fault> {
@@ -50,18 +54,20 @@ fn operation(target: Option<&[u8]>) -> Result<Operation, Fault> {
     })
 }
 
-async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Reply, Fault> {
-    let request = Document::parse(body)
-        .map_err(|error| Fault::new(Kind::SerializationException, format!("The request is not valid JSON: {error}")))?;
-    match operation {
-        Operation::StartSyncExecution => return start::start_sync(service, &request).await,
-        Operation::StartExecution => return start::start(service, &request),
-        _ => {}
+fn parse(body: &[u8]) -> Result<Document, Fault> {
+    Document::parse(body)
+        .map_err(|error| Fault::new(Kind::SerializationException, format!("The request is not valid JSON: {error}")))
+}
+
+async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Bytes, Fault> {
+    if matches!(operation, Operation::StartSyncExecution | Operation::StartExecution) {
+        return start::answer(service, operation, body).await;
     }
+    let request = parse(body)?;
     if service.has_aws_extensions()
         && let Some(answer) = extensions::answer(service, operation, &request)
     {
-        return answer.map(|body| reply::aws(&body, StatusCode::OK));
+        return answer.map(|body| body.to_json().into());
     }
     let answer = match operation {
         Operation::CreateStateMachine => machines::create(service, &request).await,
@@ -84,5 +90,5 @@ async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Re
         Operation::ListTagsForResource => tags::list(service, &request),
         other => refusals::answer(service, other, &request),
     };
-    answer.map(|body| reply::aws(&body, StatusCode::OK))
+    answer.map(|body| body.to_json().into())
 }

@@ -1,139 +1,197 @@
-//! `StartSyncExecution` and `StartExecution`: the hot path. The request is parsed once, its input once, and the
-//! answer is written once, by hand, into one buffer.
+//! `StartSyncExecution` and `StartExecution`: the hot path. The request is read once, its input once, and the
+//! answer is written once, by hand, into one buffer. What is handed through is neither parsed nor escaped again.
 
+use super::flat::Flat;
 use super::input::parse_input;
-use super::machines::{NAME, STATE_MACHINE_ARN};
+use super::machines::{INCLUDED_DATA, NAME, STATE_MACHINE_ARN};
 use super::members::{Checker, Members, TextRule};
+use super::operations::Operation;
 use crate::Service;
-use crate::executions::{Record, status};
+use crate::executions::{Record, output_bytes, status};
 use crate::fault::{Fault, Kind};
 use crate::launch::Launch;
-use crate::limits::INPUT_BYTES_MAX;
-use crate::reply::{self, Reply, write_epoch_seconds};
+use crate::limits::{ARN_CHARACTERS_MAX, INPUT_BYTES_MAX, NAME_CHARACTERS_MAX};
+use crate::page;
+use crate::reply::write_epoch_seconds;
 use bytes::Bytes;
 use fleetstep_catalog::arn::check_execution_name;
 use fleetstep_document::{Document, Text, write_string};
-use fleetstep_engine::{Failure, Finished, Outcome};
-use hyper::StatusCode;
+use fleetstep_engine::{Failure, Finished, Identity, Outcome};
 use std::time::Duration;
 
 /// What an express workflow is billed in.
 const BILLED_STEP: Duration = Duration::from_millis(100);
 /// What an express workflow is billed for at least.
 const BILLED_MEMORY_MB: u32 = 64;
+/// Of [`INCLUDED_DATA`], that neither input nor output is shown.
+const METADATA_ONLY: &str = "METADATA_ONLY";
 const TRACE_HEADER: TextRule = TextRule::to(256).or_empty();
 
-struct Request<'a> {
-    launch: Launch,
-    /// As it came; `None` is `{}`.
-    input: Option<&'a Text>,
-    trace_header: Option<&'a Text>,
+/// The members of a request.
+struct Asked<'a> {
+    arn: &'a str,
+    name: Option<&'a str>,
+    /// `None` is `{}`.
+    input: Option<Text>,
+    /// The input as it stands in a JSON string, where that is known.
+    escaped: Option<&'a str>,
+    trace_header: Option<&'a str>,
     metadata_only: bool,
 }
 
-impl<'a> Request<'a> {
-    fn read(service: &Service, request: &'a Document) -> Result<Self, Fault> {
+impl<'a> Asked<'a> {
+    /// What a usual request asks for; all others are read by [`Asked::read`].
+    fn of(flat: Flat<'a>) -> Option<Self> {
+        let Flat { texts: [arn, name, trace_header, included], input } = flat;
+        // No string has more characters than bytes.
+        let fits = |text: Option<&str>, bytes_max| text.is_none_or(|text| text.len() <= bytes_max);
+        let (arn, input_text) = (arn?, input.as_ref().map(|input| input.text.as_str()));
+        let is_usual = fits(Some(arn), ARN_CHARACTERS_MAX)
+            && !arn.is_empty()
+            && fits(name, NAME_CHARACTERS_MAX)
+            && !name.is_some_and(str::is_empty)
+            && fits(input_text, INPUT_BYTES_MAX)
+            && fits(trace_header, TRACE_HEADER.characters_max)
+            && trace_header.is_none_or(str::is_ascii)
+            && included.is_none_or(|included| INCLUDED_DATA.contains(&included));
+        let (input, escaped) = input.map(|input| (input.text, input.escaped)).unzip();
+        let metadata_only = included == Some(METADATA_ONLY);
+        is_usual.then_some(Self { arn, name, input, escaped, trace_header, metadata_only })
+    }
+
+    fn read(request: &'a Document) -> Result<Self, Fault> {
         let members = Members::of(request)?;
         let mut checker = Checker::default();
         let arn = members.text(&mut checker, "stateMachineArn", STATE_MACHINE_ARN);
         let name = members.text(&mut checker, "name", NAME);
         let input = members.text(&mut checker, "input", TextRule::to(INPUT_BYTES_MAX).or_empty().sensitive());
         let trace_header = members.ascii(&mut checker, "traceHeader", TRACE_HEADER);
-        let included = members.choice(&mut checker, "includedData", super::machines::INCLUDED_DATA);
+        let included = members.choice(&mut checker, "includedData", INCLUDED_DATA);
         checker.finish()?;
+        Ok(Self {
+            arn: arn.expect("it is required"),
+            name: name.map(Text::as_str),
+            input: input.cloned(),
+            escaped: None,
+            trace_header: trace_header.map(Text::as_str),
+            metadata_only: included == Some(METADATA_ONLY),
+        })
+    }
 
-        let target = service.target(arn.expect("it is required"))?;
-        if let Some(name) = name {
+    fn launch(&self, service: &Service) -> Result<Launch, Fault> {
+        let target = service.target(self.arn)?;
+        if let Some(name) = self.name {
             check_execution_name(name)?;
         }
-        let document = match input {
+        let document = match &self.input {
             Some(text) => parse_input(text)?,
             None => Document::empty_object(),
         };
         // The constraint counts characters, the quota counts bytes.
-        let input_bytes = input.map_or(2, |text| text.len());
+        let input_bytes = self.input.as_ref().map_or(2, |text| text.len());
         if input_bytes > INPUT_BYTES_MAX {
             let message = format!("Invalid State Machine Execution Input: 'the input exceeds {INPUT_BYTES_MAX} bytes'");
             return Err(Fault::new(Kind::InvalidExecutionInput, message));
         }
-        let launch = Launch::new(service, &target, name.map(Text::as_str), document, input_bytes)?;
-        Ok(Self { launch, input, trace_header, metadata_only: included == Some("METADATA_ONLY") })
+        Launch::new(service, target, self.name, document, input_bytes)
+    }
+}
+
+/// Answers one of the two starts.
+pub(super) async fn answer(service: &Service, operation: Operation, body: &[u8]) -> Result<Bytes, Fault> {
+    let request;
+    let asked = match Flat::read(body).and_then(Asked::of) {
+        Some(asked) => asked,
+        None => {
+            request = super::parse(body)?;
+            Asked::read(&request)?
+        }
+    };
+    match operation {
+        Operation::StartSyncExecution => start_sync(service, &asked).await,
+        _ => start(service, &asked),
     }
 }
 
 /// `StartSyncExecution`
-pub(super) async fn start_sync(service: &Service, request: &Document) -> Result<Reply, Fault> {
-    let request = Request::read(service, request)?;
-    let finished = request.launch.run(service).await?;
-    let (body, output_bytes) = write_answer(&request, &finished);
-    let body = Bytes::from(body);
-    if request.metadata_only {
-        request.launch.keep(service, finished, output_bytes);
+async fn start_sync(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
+    let launch = asked.launch(service)?;
+    let finished = launch.run(service).await?;
+    let body = page::written(|out| write_answer(asked, &launch.identity, &finished, out));
+    if asked.metadata_only {
+        let bytes = output_bytes(&finished);
+        launch.keep(service, finished, bytes);
     } else {
-        let record = Record::answered(&request.launch.identity, &finished, body.clone());
-        service.executions().keep(record, body.len());
+        let record = Record::answered(&launch.identity, &finished, body.clone());
+        service.executions().keep(&launch.identity.execution_arn, record, body.len());
     }
-    Ok(reply::aws_bytes(body, StatusCode::OK))
+    Ok(body)
 }
 
 /// `StartExecution`
-pub(super) fn start(service: &Service, request: &Document) -> Result<Reply, Fault> {
-    let request = Request::read(service, request)?;
-    let arn = request.launch.identity.execution_arn.clone();
-    let started = request.launch.detach(service)?;
-    let mut out = Vec::with_capacity(arn.len() + 64);
-    out.extend_from_slice(b"{\"executionArn\":");
-    write_string(&arn, &mut out);
-    out.extend_from_slice(b",\"startDate\":");
-    write_epoch_seconds(started, &mut out);
-    out.push(b'}');
-    Ok(reply::aws_bytes(out.into(), StatusCode::OK))
+fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
+    let launch = asked.launch(service)?;
+    let arn = launch.identity.execution_arn.clone();
+    let started = launch.detach(service)?;
+    Ok(page::written(|out| {
+        member(out, b"{\"executionArn\":", &arn);
+        out.extend_from_slice(b",\"startDate\":");
+        write_epoch_seconds(started, out);
+        out.push(b'}');
+    }))
 }
 
-/// The answer's body, and the size of the output within it.
-fn write_answer(request: &Request<'_>, finished: &Finished) -> (Vec<u8>, usize) {
-    let identity = &request.launch.identity;
-    let input = request.input.map_or("{}", Text::as_str);
-    let mut output = Vec::new();
-    if let Outcome::Succeeded(document) = &finished.outcome {
-        output.reserve(input.len().max(128));
-        document.write_json(&mut output);
-    }
-    let mut out = Vec::with_capacity(768 + input.len() + input.len() / 4 + output.len() + output.len() / 4);
+/// Writes the answer's body.
+fn write_answer(asked: &Asked<'_>, identity: &Identity, finished: &Finished, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"billingDetails\":{\"billedDurationInMilliseconds\":");
     out.extend_from_slice(itoa::Buffer::new().format(billed_millis(finished)).as_bytes());
     out.extend_from_slice(b",\"billedMemoryUsedInMB\":");
     out.extend_from_slice(itoa::Buffer::new().format(BILLED_MEMORY_MB).as_bytes());
     out.push(b'}');
-    member(&mut out, b",\"executionArn\":", &identity.execution_arn);
-    member(&mut out, b",\"stateMachineArn\":", &identity.state_machine_arn);
-    member(&mut out, b",\"name\":", &identity.execution_name);
+    member(out, b",\"executionArn\":", &identity.execution_arn);
+    member(out, b",\"stateMachineArn\":", &identity.state_machine_arn);
+    member(out, b",\"name\":", &identity.execution_name);
     out.extend_from_slice(b",\"startDate\":");
-    write_epoch_seconds(finished.started, &mut out);
+    write_epoch_seconds(finished.started, out);
     out.extend_from_slice(b",\"stopDate\":");
-    write_epoch_seconds(finished.stopped, &mut out);
-    member(&mut out, b",\"status\":", status(&finished.outcome));
-    if request.metadata_only {
+    write_epoch_seconds(finished.stopped, out);
+    member(out, b",\"status\":", status(&finished.outcome));
+    if asked.metadata_only {
         out.extend_from_slice(b",\"inputDetails\":{\"included\":false},\"outputDetails\":{\"included\":false}");
     } else {
-        member(&mut out, b",\"input\":", input);
+        out.extend_from_slice(b",\"input\":");
+        match (asked.escaped, &asked.input) {
+            (Some(escaped), _) => quoted(out, escaped),
+            (None, Some(text)) => write_string(text, out),
+            (None, None) => quoted(out, "{}"),
+        }
         out.extend_from_slice(b",\"inputDetails\":{\"included\":true},\"outputDetails\":{\"included\":true}");
     }
     match &finished.outcome {
-        Outcome::Succeeded(_) if request.metadata_only => {}
-        Outcome::Succeeded(_) => {
-            let output = std::str::from_utf8(&output).expect("JSON is written from strings");
-            member(&mut out, b",\"output\":", output);
+        Outcome::Succeeded(_) if asked.metadata_only => {}
+        Outcome::Succeeded(document) => {
+            out.extend_from_slice(b",\"output\":");
+            match (asked.escaped, &asked.input) {
+                // What went in came out: it is escaped already.
+                (Some(escaped), Some(text)) if document.kept_text().is_some_and(|kept| std::ptr::eq(kept, text.as_str())) => quoted(out, escaped),
+                _ => document.write_json_string(out),
+            }
         }
         Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Aborted(failure) => {
-            write_failure(failure, &mut out);
+            write_failure(failure, out);
         }
     }
-    if let Some(trace_header) = request.trace_header {
-        member(&mut out, b",\"traceHeader\":", trace_header);
+    if let Some(trace_header) = asked.trace_header {
+        member(out, b",\"traceHeader\":", trace_header);
     }
     out.push(b'}');
-    (out, output.len())
+}
+
+/// A JSON string of a text that is escaped already.
+fn quoted(out: &mut Vec<u8>, escaped: &str) {
+    out.push(b'"');
+    out.extend_from_slice(escaped.as_bytes());
+    out.push(b'"');
 }
 
 /// Appends `,"error":…,"cause":…`, the parts that are there.

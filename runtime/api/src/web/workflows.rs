@@ -1,7 +1,7 @@
 //! Workflows by name: deployed from JSON or YAML, and run by whoever can send JSON.
 
 use super::{Call, has_json, is_json, listing, media_type, text, unknown_parameter, unsupported_media_type};
-use crate::aws::parse_input;
+use crate::aws::copy_input;
 use crate::fault::{Fault, outcome_status};
 use crate::launch::Launch;
 use crate::limits::INPUT_BYTES_MAX;
@@ -193,8 +193,8 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let target = named(&call)?;
     let (service, head) = (call.service, call.head);
     let bytes = call.read(INPUT_BYTES_MAX).await?;
-    let input = if has_json(&head.headers, &bytes)? { parse_input(text(&bytes)?)? } else { Document::empty_object() };
-    let launch = Launch::new(service, &target, name.as_deref(), input, bytes.len())?;
+    let input = if has_json(&head.headers, &bytes)? { copy_input(text(&bytes)?)? } else { Document::empty_object() };
+    let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?;
     if responds_async(&head.headers) {
         return start(service, launch);
     }
