@@ -149,7 +149,8 @@ impl Fault {
         let (name, status, _) = self.kind.entry();
         let mut body = ObjectBuilder::with_capacity(2 + self.details.len()).with("__type", name);
         body.push("message", &*self.message);
-        let mut reply = reply::aws_fault(&self.finish(body), StatusCode::from_u16(status).expect("a status of the table"));
+        let mut reply =
+            reply::aws_fault(&self.finish(body), StatusCode::from_u16(status).expect("a status of the table"));
         reply.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(name));
         self.mark(reply)
     }

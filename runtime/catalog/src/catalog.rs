@@ -4,11 +4,13 @@ mod aliases;
 mod call;
 mod functions;
 mod open;
+mod pins;
 mod state_machines;
 mod tags;
 mod versions;
 
 pub use aliases::{AliasRequest, RouteRequest};
+pub use pins::{Pin, PinError, Restored};
 
 use crate::arn::{Place, StateMachineArn};
 use crate::function::Functions;
@@ -17,6 +19,7 @@ use crate::{Change, OpenError, StateMachineError, Store, StoreError};
 use dashmap::DashMap;
 use fleetstep_document::Text;
 use fleetstep_wasm::Sandbox;
+use pins::Pins;
 use std::sync::Arc;
 
 /// The most state machines of one catalog: the service's quota.
@@ -46,6 +49,7 @@ struct Inner {
     store: Arc<dyn Store>,
     machines: DashMap<Text, Arc<Published>>,
     functions: Arc<Functions>,
+    pins: Pins,
     problems: Vec<String>,
     /// Held by whoever changes the catalog.
     changing: tokio::sync::Mutex<()>,

@@ -12,6 +12,7 @@ use fleetstep_wasm::{Function, FunctionConfig, Module, ModuleKind, Sandbox};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How a function is run. What is left out is the sandbox's default.
@@ -206,11 +207,23 @@ impl Slot {
 pub(crate) struct Functions {
     slots: DashMap<Text, Arc<Slot>>,
     place: Place,
+    /// How often any of them was put or removed.
+    changes: AtomicU64,
 }
 
 impl Functions {
     pub(crate) fn new(place: Place) -> Self {
-        Self { slots: DashMap::new(), place }
+        Self { slots: DashMap::new(), place, changes: AtomicU64::new(0) }
+    }
+
+    /// Rises with every change of any function, and before it can be seen.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Has for a name what `others` have for it, now and later; nothing, where a function of that name is here.
+    pub(crate) fn share(&self, name: &Text, others: &Self) {
+        self.slots.entry(name.clone()).or_insert_with(|| others.slot(name));
     }
 
     /// Whose functions these are.
@@ -239,14 +252,16 @@ impl Functions {
     }
 
     /// Puts a function into its slot: the next call uses it, calls in flight keep what they have.
-    pub(crate) fn put(&self, deployed: Deployed) -> Arc<Deployed> {
-        let deployed = Arc::new(deployed);
+    pub(crate) fn put(&self, deployed: impl Into<Arc<Deployed>>) -> Arc<Deployed> {
+        let deployed = deployed.into();
+        self.changes.fetch_add(1, Ordering::AcqRel);
         self.slot(&deployed.description.name).current.store(Some(Arc::clone(&deployed)));
         deployed
     }
 
     /// Empties a slot.
     pub(crate) fn remove(&self, name: &str) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
         if let Some(slot) = self.slots.get(name) {
             slot.current.store(None);
         }

@@ -15,6 +15,7 @@ mod function;
 mod host;
 mod invoke;
 mod page;
+mod pin;
 mod published;
 mod record;
 mod state_machine;
@@ -22,7 +23,9 @@ mod store;
 mod uuid;
 
 pub use arn::{ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
-pub use catalog::{AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, RouteRequest, STATE_MACHINES_MAX};
+pub use catalog::{
+    AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, Pin, PinError, Restored, RouteRequest, STATE_MACHINES_MAX,
+};
 pub use error::{FunctionError, OpenError, PublishError, StateMachineError};
 pub use fleetstep_asl::{Diagnostic, Resource};
 pub use function::{

@@ -3,12 +3,16 @@
 //!
 //! A field that a later version adds gets a default here; a field whose meaning changes raises the store's schema.
 
+use crate::arn::{FunctionArn, NameError, Place};
+use crate::function::Deployed;
 use crate::published::Published;
 use crate::store::{Change, RecordKind, Stored};
-use crate::{Alias, DefinitionFormat, FunctionDescription, FunctionSettings, Version, WorkflowType};
+use crate::{Alias, DefinitionFormat, FunctionDescription, FunctionSettings, StateMachine, Version, WorkflowType};
 use fleetstep_document::{Document, Text};
+use fleetstep_machine::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A state machine, as it is kept under its name.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -196,16 +200,80 @@ pub(crate) struct FunctionRecord {
 }
 
 impl FunctionRecord {
-    /// The change that keeps a function as it is.
-    pub(crate) fn put(function: &FunctionDescription) -> Change {
-        let record = Self {
+    pub(crate) fn of(function: &FunctionDescription) -> Self {
+        Self {
             module_sha256: function.module_sha256.to_string(),
             module_bytes: function.module_bytes,
             settings: function.settings.clone(),
             created_micros: function.created.as_micros(),
             updated_micros: function.updated.as_micros(),
+        }
+    }
+
+    /// The change that keeps a function as it is.
+    pub(crate) fn put(function: &FunctionDescription) -> Change {
+        put(RecordKind::Function, function.name.to_string(), &Self::of(function))
+    }
+
+    /// The function of that name, of which nothing is loaded.
+    pub(crate) fn description(self, place: &Place, name: &str) -> Result<FunctionDescription, NameError> {
+        let arn = FunctionArn::new(place, name)?;
+        Ok(FunctionDescription {
+            name: arn.name().clone(),
+            arn,
+            module_sha256: Text::from(self.module_sha256),
+            module_bytes: self.module_bytes,
+            kind: None,
+            problem: None,
+            settings: self.settings,
+            created: Timestamp::from_micros(self.created_micros),
+            updated: Timestamp::from_micros(self.updated_micros),
+        })
+    }
+}
+
+/// A revision with the functions that it calls, as it is kept under its digest.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PinRecord {
+    /// The machine's.
+    pub(crate) name: String,
+    pub(crate) definition: String,
+    pub(crate) format: FormatRecord,
+    pub(crate) role_arn: String,
+    pub(crate) revision_id: Option<String>,
+    pub(crate) created_micros: i64,
+    pub(crate) updated_micros: i64,
+    /// JSON text.
+    pub(crate) logging: String,
+    /// JSON text.
+    pub(crate) tracing: String,
+    /// By name.
+    pub(crate) functions: BTreeMap<String, FunctionRecord>,
+}
+
+impl PinRecord {
+    pub(crate) fn of(machine: &StateMachine, functions: &[Arc<Deployed>]) -> Self {
+        let function = |deployed: &Arc<Deployed>| {
+            (deployed.description.name.to_string(), FunctionRecord::of(&deployed.description))
         };
-        put(RecordKind::Function, function.name.to_string(), &record)
+        Self {
+            name: machine.name.to_string(),
+            definition: machine.definition.to_string(),
+            format: machine.format.into(),
+            role_arn: machine.role_arn.to_string(),
+            revision_id: machine.revision_id.as_ref().map(Text::to_string),
+            created_micros: machine.created.as_micros(),
+            updated_micros: machine.updated.as_micros(),
+            logging: machine.logging.to_json(),
+            tracing: machine.tracing.to_json(),
+            functions: functions.iter().map(function).collect(),
+        }
+    }
+
+    /// Its bytes: two that are equal have the same.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        bytes_of(self)
     }
 }
 
@@ -215,7 +283,10 @@ pub(crate) fn read<'a, R: Deserialize<'a>>(stored: &'a Stored) -> Result<R, Stri
 }
 
 fn put(kind: RecordKind, name: String, record: &impl Serialize) -> Change {
+    Change::Put(Stored { kind, name, bytes: bytes_of(record) })
+}
+
+fn bytes_of(record: &impl Serialize) -> Vec<u8> {
     // Every key is a string and every value has a JSON form, so that writing cannot fail.
-    let bytes = serde_json::to_vec(record).expect("a record has a JSON form");
-    Change::Put(Stored { kind, name, bytes })
+    serde_json::to_vec(record).expect("a record has a JSON form")
 }

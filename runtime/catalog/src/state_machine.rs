@@ -2,6 +2,7 @@
 
 use crate::function::Functions;
 use crate::host::MachineHost;
+use crate::pin::PinCache;
 use crate::uuid::{UUID_BYTES, uuid, write_uuid};
 use crate::{StateMachineArn, StoreError, Version};
 use arcstr::literal;
@@ -151,6 +152,11 @@ impl Definition {
         Ok(Self { text, format, compilation })
     }
 
+    /// What its tasks are.
+    pub(crate) fn resources(&self) -> &[Resource] {
+        self.compilation.compiled.as_ref().map_or(&[], |compiled| &compiled.resources)
+    }
+
     /// The program with its tasks resolved, and the warnings; or everything that is wrong with it.
     pub(crate) fn bind(self, functions: &Arc<Functions>) -> (Result<Runnable, Vec<Diagnostic>>, Vec<Diagnostic>) {
         let Compilation { compiled, mut diagnostics } = self.compilation;
@@ -199,6 +205,8 @@ pub struct StateMachine {
     pub runnable: Result<Runnable, Vec<Diagnostic>>,
     /// What the ARNs of its executions begin with, up to the name.
     pub(crate) execution_arn_prefix: Text,
+    /// What its starts are pinned to. Another revision begins without.
+    pub(crate) pin: PinCache,
 }
 
 impl StateMachine {

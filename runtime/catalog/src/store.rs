@@ -27,11 +27,13 @@ pub enum RecordKind {
     Version,
     /// An alias of a state machine, by the machine's name, a colon and the alias's own.
     Alias,
+    /// What accepted starts are pinned to, by its digest.
+    Pin,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::StateMachine, Self::Function, Self::Version, Self::Alias];
+    pub const ALL: [Self; 5] = [Self::StateMachine, Self::Function, Self::Version, Self::Alias, Self::Pin];
 
     /// For people.
     #[must_use]
@@ -41,6 +43,7 @@ impl RecordKind {
             Self::Function => "function",
             Self::Version => "state machine version",
             Self::Alias => "state machine alias",
+            Self::Pin => "pin",
         }
     }
 }

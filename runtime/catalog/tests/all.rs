@@ -3,6 +3,7 @@
 mod all {
     mod functions;
     mod hosting;
+    mod pins;
     mod restart;
     mod state_machines;
     mod stores;

@@ -87,8 +87,10 @@ impl Document {
     /// Parses one JSON value, and takes it apart only when somebody looks into it.
     ///
     /// A text that is an array or an object, in the very form in which [`Document::write_json`] would write it, is
-    /// checked and shared; so is, without its space, a text that is of that form but for space between its parts. who hands the document on, asks for its length or writes it, is served from the text; who
-    /// looks into an object has its members, which are again such texts. Any other text is parsed at once. No caller can tell which it was but by the time that it takes.
+    /// checked and shared; so is, without its space, a text that is of that form but for space between its parts. Who
+    /// hands the document on, asks for its length or writes it, is served from the text; who looks into an object has
+    /// its members, which are again such texts. Any other text is parsed at once. No caller can tell which it was but
+    /// by the time that it takes.
     ///
     /// # Errors
     /// Those of [`Document::parse`].

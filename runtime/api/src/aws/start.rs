@@ -173,7 +173,11 @@ fn write_answer(asked: &Asked<'_>, identity: &Identity, finished: &Finished, out
             out.extend_from_slice(b",\"output\":");
             match (asked.escaped, &asked.input) {
                 // What went in came out: it is escaped already.
-                (Some(escaped), Some(text)) if document.kept_text().is_some_and(|kept| std::ptr::eq(kept, text.as_str())) => quoted(out, escaped),
+                (Some(escaped), Some(text))
+                    if document.kept_text().is_some_and(|kept| std::ptr::eq(kept, text.as_str())) =>
+                {
+                    quoted(out, escaped)
+                }
                 _ => document.write_json_string(out),
             }
         }

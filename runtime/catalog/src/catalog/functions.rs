@@ -129,6 +129,7 @@ impl Inner {
         let before = self.functions.get(&deployed.description.name);
         let written = self.store.write(vec![FunctionRecord::put(&deployed.description)]).await;
         let answer = written.map(|()| self.functions.put(deployed).description.clone());
+        self.sweep_pins().await;
         if let Some(before) = before {
             self.drop_module(&before.description.module_sha256).await;
         }
@@ -140,13 +141,15 @@ impl Inner {
         let change = Change::Delete { kind: RecordKind::Function, name: arn.name().to_string() };
         self.store.write(vec![change]).await?;
         self.functions.remove(arn.name());
+        self.sweep_pins().await;
         self.drop_module(&there.description.module_sha256).await;
         Ok(())
     }
 
-    /// Drops the module of a function that is gone, unless another function has the same.
-    async fn drop_module(&self, sha256: &Text) {
-        if self.functions.all().iter().any(|deployed| deployed.description.module_sha256 == *sha256) {
+    /// Drops the module of a function that is gone, unless another function has the same or a start is pinned to it.
+    pub(super) async fn drop_module(&self, sha256: &str) {
+        let has_it = |deployed: &Arc<Deployed>| deployed.description.module_sha256 == sha256;
+        if self.pins.name_module(sha256) || self.functions.all().iter().any(has_it) {
             return;
         }
         // A module that stays behind does no harm: the next opening drops it.

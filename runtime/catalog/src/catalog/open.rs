@@ -2,14 +2,12 @@
 
 mod machines;
 
+use super::pins::Pins;
 use super::{CatalogConfig, Inner};
-use crate::arn::FunctionArn;
 use crate::function::{Deployed, Functions};
 use crate::record::{self, FunctionRecord};
 use crate::{FunctionDescription, OpenError, RecordKind, Store, StoreError, Stored};
 use dashmap::DashMap;
-use fleetstep_document::Text;
-use fleetstep_machine::Timestamp;
 use fleetstep_wasm::{Module, ModuleError, Sandbox};
 use futures_util::stream::{self, StreamExt as _};
 use std::collections::HashSet;
@@ -32,6 +30,7 @@ impl Inner {
             store,
             machines: DashMap::new(),
             functions,
+            pins: Pins::of(&records)?,
             problems: Vec::new(),
             changing: tokio::sync::Mutex::new(()),
         };
@@ -46,15 +45,7 @@ impl Inner {
         let descriptions = functions.map(|stored| self.function_of(stored)).collect::<Result<Vec<_>, _>>()?;
         let (sandbox, store) = (&self.sandbox, &self.store);
         let deployed: Vec<(Deployed, Option<String>)> = stream::iter(descriptions)
-            .map(|description| async move {
-                match load(sandbox, &**store, &description.module_sha256).await {
-                    Ok(module) => match Deployed::new(sandbox, description.clone(), module, None) {
-                        Ok(deployed) => (deployed, None),
-                        Err(error) => (Deployed::broken(description, error.to_string()), Some(error.to_string())),
-                    },
-                    Err(Unloaded { told, detail }) => (Deployed::broken(description, told), Some(detail)),
-                }
-            })
+            .map(|description| async move { deploy(sandbox, &**store, description).await })
             .buffered(LOADING_MAX)
             .collect()
             .await;
@@ -70,18 +61,7 @@ impl Inner {
     fn function_of(&self, stored: &Stored) -> Result<FunctionDescription, StoreError> {
         let unreadable = |message: String| unreadable(stored, message);
         let record: FunctionRecord = record::read(stored).map_err(unreadable)?;
-        let arn = FunctionArn::new(&self.config.place, &stored.name).map_err(|error| unreadable(error.to_string()))?;
-        Ok(FunctionDescription {
-            name: arn.name().clone(),
-            arn,
-            module_sha256: Text::from(record.module_sha256),
-            module_bytes: record.module_bytes,
-            kind: None,
-            problem: None,
-            settings: record.settings,
-            created: Timestamp::from_micros(record.created_micros),
-            updated: Timestamp::from_micros(record.updated_micros),
-        })
+        record.description(&self.config.place, &stored.name).map_err(|error| unreadable(error.to_string()))
     }
 
     /// Drops the modules that a crash between two writes left behind.
@@ -89,11 +69,26 @@ impl Inner {
         let functions = self.functions.all();
         let named: HashSet<&str> = functions.iter().map(|deployed| &*deployed.description.module_sha256).collect();
         for sha256 in self.store.modules().await? {
-            if !named.contains(sha256.as_str()) {
+            if !named.contains(sha256.as_str()) && !self.pins.name_module(&sha256) {
                 self.store.delete_module(&sha256).await?;
             }
         }
         Ok(())
+    }
+}
+
+/// A function with its stored module; where that can't be loaded, one that says so, and what the operator should know.
+pub(super) async fn deploy(
+    sandbox: &Sandbox,
+    store: &dyn Store,
+    description: FunctionDescription,
+) -> (Deployed, Option<String>) {
+    match load(sandbox, store, &description.module_sha256).await {
+        Ok(module) => match Deployed::new(sandbox, description.clone(), module, None) {
+            Ok(deployed) => (deployed, None),
+            Err(error) => (Deployed::broken(description, error.to_string()), Some(error.to_string())),
+        },
+        Err(Unloaded { told, detail }) => (Deployed::broken(description, told), Some(detail)),
     }
 }
 
@@ -115,6 +110,6 @@ async fn load(sandbox: &Sandbox, store: &dyn Store, sha256: &str) -> Result<Arc<
     })
 }
 
-fn unreadable(stored: &Stored, message: String) -> StoreError {
+pub(super) fn unreadable(stored: &Stored, message: String) -> StoreError {
     StoreError::Record { kind: stored.kind, name: stored.name.clone(), message }
 }

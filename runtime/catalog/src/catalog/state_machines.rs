@@ -3,6 +3,7 @@
 use super::{Catalog, Inner, STATE_MACHINES_MAX};
 use crate::arn::StateMachineArn;
 use crate::page::page;
+use crate::pin::PinCache;
 use crate::published::Published;
 use crate::record::{self, StateMachineRecord, VersionRecord};
 use crate::state_machine::{Definition, execution_arn_prefix, logging_or_default, tracing_or_default};
@@ -117,6 +118,7 @@ impl Inner {
             tracing: tracing_or_default(request.tracing),
             runnable,
             execution_arn_prefix: execution_arn_prefix(&arn),
+            pin: PinCache::default(),
             arn,
         };
         let published = Published::new(machine, request.tags);

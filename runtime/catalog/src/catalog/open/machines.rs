@@ -3,6 +3,7 @@
 use super::{Inner, LOADING_MAX, unreadable};
 use crate::arn::StateMachineArn;
 use crate::function::Functions;
+use crate::pin::PinCache;
 use crate::published::{Alias, Published, Route, Version, version_number};
 use crate::record::{self, AliasRecord, FormatRecord, StateMachineRecord, VersionRecord};
 use crate::state_machine::{Definition, execution_arn_prefix};
@@ -119,6 +120,7 @@ fn machine_of(arn: StateMachineArn, record: StateMachineRecord, programs: &Progr
         tracing: record::document(&record.tracing)?,
         runnable,
         execution_arn_prefix: execution_arn_prefix(&arn),
+        pin: PinCache::default(),
         arn,
     })
 }
