@@ -1,0 +1,371 @@
+//! The segments of a journal, written by one at a time and with no thread of its own.
+//!
+//! Opening reads the folder and then writes all that is unfinished into one new segment, which supersedes the older
+//! ones with its name: a torn tail, a half-done opening, small segments of short runs are all left behind in one step,
+//! and a crash on the way leaves the old row as it was.
+//!
+//! Marks for a segment's starts lie in that segment or in later ones, never in earlier ones. So a segment can go only
+//! when all before it are gone: otherwise a mark would be gone while its start is still there, and would run again
+//! after every crash. Where a few long executions hold on to an old segment, their records are carried forward.
+
+use crate::Unfinished;
+use crate::disk::{Disk, DiskFile};
+use crate::error::Warning;
+use crate::format::{self, Header, Kind, RECORD_BYTES, RECORDS_START};
+use crate::recover::{self, Fault, Found, Piece};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+
+/// A new segment's first contents are written in pieces of about so many bytes.
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// How large things get.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// A segment that has so many bytes is followed by a new one.
+    pub(crate) segment_bytes: u64,
+    /// Above so many bytes in all, what is unfinished in the oldest segment is carried forward.
+    pub(crate) carry_above_bytes: u64,
+}
+
+/// The journal's files.
+#[derive(Debug)]
+pub(crate) struct Log<D: Disk> {
+    disk: D,
+    sizes: Sizes,
+    chance: fastrand::Rng,
+    /// Oldest first, with no number left out.
+    segments: VecDeque<Segment>,
+    /// The last of the segments, open. None: what lies behind its durable bytes is not to be trusted, and the next
+    /// batch goes to a new one.
+    tail: Option<D::File>,
+    /// Every unfinished start that is durable.
+    live: FxHashMap<u64, Place>,
+    /// What opening found and could not write anew yet.
+    unsettled: Option<Unsettled>,
+    /// Finished, and not durably marked so.
+    marks: Vec<u64>,
+    /// Files that are superseded and still to be removed.
+    litter: Vec<String>,
+    next_id: u64,
+}
+
+/// The segments are numbered without gaps, so a number is an index.
+#[derive(Debug)]
+struct Segment {
+    number: u64,
+    salt: u64,
+    /// Durable bytes with the header.
+    bytes: u64,
+    live: u64,
+    live_bytes: u64,
+    /// It did not read back as it was written: it stays until its last start is finished.
+    is_damaged: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    segment: u64,
+    bytes: u32,
+}
+
+#[derive(Debug)]
+struct Unsettled {
+    starts: BTreeMap<u64, Unfinished>,
+    newest: u64,
+}
+
+/// What opening gave: the log, what is unfinished, and what is to be said.
+pub(crate) type Opened<D> = (Log<D>, Vec<Unfinished>, Vec<Warning>);
+
+impl<D: Disk> Log<D> {
+    /// Reads what is there, and writes it anew if the disk lets it.
+    pub(crate) fn open(disk: D, sizes: Sizes, chance: fastrand::Rng) -> Result<Opened<D>, Fault> {
+        let found = recover::scan(&disk)?;
+        Ok(Self::from_found(disk, sizes, chance, found))
+    }
+
+    /// As [`open`](Self::open), from what was found by whatever means.
+    pub(crate) fn from_found(disk: D, sizes: Sizes, chance: fastrand::Rng, found: Found) -> Opened<D> {
+        let Found { unfinished, next_id, newest, files, mut warnings } = found;
+        let starts = unfinished.iter().map(|start| (start.id.get(), start.clone())).collect();
+        let mut log = Self {
+            disk,
+            sizes,
+            chance,
+            segments: VecDeque::new(),
+            tail: None,
+            live: FxHashMap::default(),
+            unsettled: Some(Unsettled { starts, newest }),
+            marks: Vec::new(),
+            litter: files,
+            next_id,
+        };
+        if let Err(error) = log.settle() {
+            warnings.push(Warning::Unwritable { error: error.to_string() });
+        }
+        (log, unfinished, warnings)
+    }
+
+    /// The ids to come begin here.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Bytes of all segments.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// How many segments there are.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// How many starts are durable and unfinished.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.unsettled.as_ref().map_or(self.live.len(), |unsettled| unsettled.starts.len())
+    }
+
+    /// Writes a batch of records that [`format::push`] made, and marks: durable when this returns. `marks` is taken in
+    /// any case: what could not be written is kept for the next batch.
+    ///
+    /// # Errors
+    /// None of the batch counts, and as little of it as can be is left on the disk. Another batch may be tried.
+    pub(crate) fn append(&mut self, batch: &mut Vec<u8>, marks: &mut Vec<u64>) -> io::Result<()> {
+        self.marks.append(marks);
+        let written = self.settle().and_then(|()| self.write_with_marks(batch));
+        self.forget_finished();
+        if written.is_ok() {
+            self.marks.clear();
+        }
+        self.drop_oldest();
+        self.carry_oldest();
+        written
+    }
+
+    fn write_with_marks(&mut self, batch: &mut Vec<u8>) -> io::Result<()> {
+        if !self.marks.is_empty() {
+            format::push_finished(batch, &self.marks);
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.write(batch)
+    }
+
+    /// Marks count in memory at once: on a full disk they give room that they could not be written in.
+    fn forget_finished(&mut self) {
+        if let Some(unsettled) = &mut self.unsettled {
+            for id in self.marks.drain(..) {
+                // It will not be written anew, so nothing needs to say that it is finished.
+                unsettled.starts.remove(&id);
+            }
+        }
+        for index in 0..self.marks.len() {
+            if let Some(place) = self.live.remove(&self.marks[index]) {
+                self.leave(place);
+            }
+        }
+    }
+
+    /// Writes to the end of the row, and makes it durable.
+    fn write(&mut self, batch: &mut [u8]) -> io::Result<()> {
+        self.make_room()?;
+        let (Some(last), Some(file)) = (self.segments.back_mut(), self.tail.as_mut()) else {
+            return Err(io::Error::other("no segment is open"));
+        };
+        format::seal(batch, last.salt, last.bytes);
+        if let Err(error) = file.write_at(last.bytes, batch) {
+            // A full disk wrote a part, which is taken back. After any other fault the file is not written again.
+            let goes_on = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            let is_taken_back = file.truncate(last.bytes).and_then(|()| file.sync()).is_ok();
+            if !(goes_on && is_taken_back) {
+                self.tail = None;
+            }
+            return Err(error);
+        }
+        if let Err(error) = file.sync() {
+            // What a later sync says of these pages is worth nothing: the system may have dropped them already.
+            let _is_refused_anyway = file.truncate(last.bytes);
+            self.tail = None;
+            return Err(error);
+        }
+        last.bytes += batch.len() as u64;
+        let number = last.number;
+        for (id, bytes) in format::starts_of(batch) {
+            self.enter(id, Place { segment: number, bytes });
+        }
+        Ok(())
+    }
+
+    /// A start is durable in this place. One that was carried forward has left the place that it had.
+    fn enter(&mut self, id: u64, place: Place) {
+        self.next_id = self.next_id.max(id + 1);
+        if let Some(before) = self.live.insert(id, place) {
+            self.leave(before);
+        }
+        let segment = self.segment(place.segment);
+        segment.live += 1;
+        segment.live_bytes += u64::from(place.bytes);
+    }
+
+    fn leave(&mut self, place: Place) {
+        let segment = self.segment(place.segment);
+        segment.live -= 1;
+        segment.live_bytes -= u64::from(place.bytes);
+    }
+
+    fn segment(&mut self, number: u64) -> &mut Segment {
+        let first = self.segments[0].number;
+        &mut self.segments[(number - first) as usize]
+    }
+
+    /// Sees to it that the last segment takes another batch.
+    fn make_room(&mut self) -> io::Result<()> {
+        let last = self.segments.back().ok_or_else(|| io::Error::other("the journal is not settled"))?;
+        if self.tail.is_some() && last.bytes < self.sizes.segment_bytes {
+            return Ok(());
+        }
+        let (number, previous_bytes, row_start) = (last.number + 1, last.bytes, self.segments[0].number);
+        self.begin_segment(number, row_start, previous_bytes, &[])
+    }
+
+    /// Writes everything that opening found into a segment of its own, which supersedes all others.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(unsettled) = self.unsettled.take() else { return Ok(()) };
+        let starts: Vec<&Unfinished> = unsettled.starts.values().collect();
+        let number = unsettled.newest + 1;
+        if let Err(error) = self.begin_segment(number, number, 0, &starts) {
+            self.unsettled = Some(unsettled);
+            return Err(error);
+        }
+        for start in starts {
+            self.enter(start.id.get(), Place { segment: number, bytes: (RECORD_BYTES + start.payload.len()) as u32 });
+        }
+        self.clear_litter();
+        Ok(())
+    }
+
+    /// Makes a segment with these contents. It gets its name when it is durable, so nobody ever sees half of one.
+    fn begin_segment(
+        &mut self,
+        number: u64,
+        row_start: u64,
+        previous_bytes: u64,
+        starts: &[&Unfinished],
+    ) -> io::Result<()> {
+        // Once the new name may be on the disk, it says up to where the file before it counts: that one is done with.
+        self.tail = None;
+        let contents: usize = starts.iter().map(|start| RECORD_BYTES + start.payload.len()).sum();
+        let durable_bytes = RECORDS_START + contents as u64;
+        let salt = self.chance.u64(..);
+        let header = Header { number, salt, row_start, previous_bytes, durable_bytes, next_id: self.next_id };
+        let made = self.write_segment(&header, starts);
+        if made.is_err() {
+            // The next try makes it anew; an opening removes it.
+            let _may_not_be_there = self.disk.remove(format::UNFINISHED_NAME);
+        }
+        self.tail = Some(made?);
+        self.segments.push_back(Segment {
+            number,
+            salt,
+            bytes: durable_bytes,
+            live: 0,
+            live_bytes: 0,
+            is_damaged: false,
+        });
+        Ok(())
+    }
+
+    fn write_segment(&mut self, header: &Header, starts: &[&Unfinished]) -> io::Result<D::File> {
+        let mut file = self.disk.create(format::UNFINISHED_NAME)?;
+        file.write_at(0, &header.encode())?;
+        let mut chunk = Vec::new();
+        let mut at = RECORDS_START;
+        for (index, start) in starts.iter().enumerate() {
+            let check = crc32c::crc32c(&start.payload);
+            format::push(&mut chunk, Kind::Start, start.id.get(), start.openings, &start.payload, check);
+            if chunk.len() >= CHUNK_BYTES || index + 1 == starts.len() {
+                format::seal(&mut chunk, header.salt, at);
+                file.write_at(at, &chunk)?;
+                at += chunk.len() as u64;
+                chunk.clear();
+            }
+        }
+        file.sync()?;
+        self.disk.rename(format::UNFINISHED_NAME, &format::segment_name(header.number))?;
+        self.disk.sync_folder()?;
+        Ok(file)
+    }
+
+    /// Removes the oldest segments while all of their starts are finished. The last one stays: it is being written.
+    fn drop_oldest(&mut self) {
+        if self.unsettled.is_none() && !self.litter.is_empty() {
+            self.clear_litter();
+        }
+        while self.segments.len() > 1 && self.segments[0].live == 0 {
+            if !self.remove_oldest() {
+                return;
+            }
+        }
+    }
+
+    /// One removal is durable before the next, so that a crash leaves no gap in the row. False: to be tried again.
+    fn remove_oldest(&mut self) -> bool {
+        let name = format::segment_name(self.segments[0].number);
+        let removed = match self.disk.remove(&name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => self.disk.sync_folder(),
+        };
+        if removed.is_ok() {
+            self.segments.pop_front();
+        }
+        removed.is_ok()
+    }
+
+    /// Superseded files count for nothing, so they may go in any order, or at the next opening.
+    fn clear_litter(&mut self) {
+        let current = self.segments.back().map(|segment| format::segment_name(segment.number));
+        let disk = &mut self.disk;
+        self.litter.retain(|name| {
+            let removed = if Some(name) == current.as_ref() { Ok(()) } else { disk.remove(name) };
+            removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
+        });
+    }
+
+    /// When the row is long and little of its oldest segment is unfinished, writes that little anew, so that the segment
+    /// can go. One at a time: the next batch is waiting.
+    fn carry_oldest(&mut self) {
+        let oldest = self.segments.front();
+        let Some(oldest) = oldest.filter(|_| self.segments.len() > 1 && self.bytes() > self.sizes.carry_above_bytes)
+        else {
+            return;
+        };
+        if oldest.is_damaged || oldest.live == 0 || oldest.live_bytes * 2 > oldest.bytes {
+            return;
+        }
+        let (number, salt, trusted) = (oldest.number, oldest.salt, oldest.bytes as usize);
+        let Ok(bytes) = self.disk.read(&format::segment_name(number)) else { return };
+        let mut batch = Vec::new();
+        let mut is_whole = bytes.len() >= trusted;
+        for piece in recover::pieces(&bytes[..trusted.min(bytes.len())], salt) {
+            match piece {
+                Piece::Record(record) => {
+                    let is_live = self.live.get(&record.id).is_some_and(|place| place.segment == number);
+                    if record.kind == Kind::Start && is_live {
+                        let check = crc32c::crc32c(record.payload);
+                        format::push(&mut batch, Kind::Start, record.id, record.openings, record.payload, check);
+                    }
+                }
+                Piece::Gap { .. } => is_whole = false,
+            }
+        }
+        if !is_whole {
+            self.segment(number).is_damaged = true;
+        } else if self.write(&mut batch).is_ok() {
+            self.drop_oldest();
+        }
+    }
+}
