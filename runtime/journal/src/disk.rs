@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// A folder on a disk.
 pub(crate) trait Disk: Send + 'static {
@@ -23,6 +24,8 @@ pub(crate) trait Disk: Send + 'static {
     fn remove(&mut self, name: &str) -> io::Result<()>;
     /// Makes names durable: those that were created, changed or taken away.
     fn sync_folder(&mut self) -> io::Result<()>;
+    /// Time on a clock that only runs forward, to see how fast the disk is.
+    fn time(&self) -> Duration;
 }
 
 /// A file of a [`Disk`].
@@ -42,6 +45,7 @@ pub(crate) struct Folder {
     /// The folder itself, open: to make its names durable, and to hold the lock. A lock on the folder needs no file of
     /// its own, which a full or read-only disk would refuse.
     handle: File,
+    opened: Instant,
 }
 
 impl Folder {
@@ -57,7 +61,10 @@ impl Folder {
         if lock {
             handle.try_lock()?;
         }
-        Ok(Self { path: path.to_owned(), handle })
+        // No record and no answer depends on it, only how long the writer waits for company.
+        #[allow(clippy::disallowed_methods)]
+        let opened = Instant::now();
+        Ok(Self { path: path.to_owned(), handle, opened })
     }
 }
 
@@ -98,6 +105,10 @@ impl Disk for Folder {
 
     fn sync_folder(&mut self) -> io::Result<()> {
         self.handle.sync_all()
+    }
+
+    fn time(&self) -> Duration {
+        self.opened.elapsed()
     }
 }
 

@@ -21,6 +21,12 @@ const BUFFER_BYTES_KEPT: usize = 1 << 20;
 /// With so many marks waiting, they are written without waiting for `marks_interval`.
 const MARKS_MAX: usize = 65_536;
 
+/// The writer waits for company for a part of what the last write took, and at most for so long.
+const GATHER_PART: u32 = 3;
+const GATHER_MAX: Duration = Duration::from_millis(2);
+/// After company stayed away, so many batches are written without waiting for it.
+const GATHER_PAUSE: u32 = 16;
+
 /// Where a [`FileJournal`] lies, and its bounds.
 #[derive(Clone, Debug)]
 pub struct FileConfig {
@@ -132,6 +138,8 @@ enum Writer {
     Asleep,
     /// It sleeps until marks are due, or a start rings.
     Dozing,
+    /// It sleeps for a moment, or until so many records have come together.
+    Gathering(usize),
 }
 
 impl FileJournal {
@@ -278,9 +286,15 @@ impl Shared {
             format::push(&mut pending.batch, Kind::Start, first + index as u64, 0, payload, check);
         }
         let group = Arc::clone(&pending.group);
-        let rings = pending.writer != Writer::Busy;
-        // Once is enough.
-        pending.writer = Writer::Busy;
+        let rings = match pending.writer {
+            Writer::Busy => false,
+            Writer::Asleep | Writer::Dozing => true,
+            Writer::Gathering(enough) => pending.records >= enough || pending.is_flush,
+        };
+        if rings {
+            // Once is enough.
+            pending.writer = Writer::Busy;
+        }
         drop(pending);
         if rings {
             self.bell.notify_one();
@@ -345,9 +359,61 @@ impl Shared {
     }
 }
 
+/// Whether to wait for company.
+///
+/// Whoever was just told comes back with the next start a moment later. A writer that did not wait would take those who
+/// came while it wrote, and leave the others for the next time: two halves that take turns, and each write does half of
+/// what it could. So it waits until as many are there as were, for a part of the time that a write takes; where
+/// they don't come back it stops to wait for them.
+#[derive(Debug, Default)]
+struct Company {
+    /// Records that those brought who were told, and those who came meanwhile.
+    expected: usize,
+    time_max: Duration,
+    /// Batches still to be written without waiting.
+    pause: u32,
+}
+
+impl Company {
+    /// A batch was written in `time` while `waiting` records came; now those of the batch are told.
+    fn tell(&mut self, told: usize, waiting: usize, time: Duration) {
+        let all = told + waiting;
+        self.expected = if told > 1 { all - all / 8 } else { 0 };
+        self.time_max = (time / GATHER_PART).min(GATHER_MAX);
+    }
+
+    /// Waits for them, if that is worth it.
+    fn gather<'a>(&mut self, shared: &Shared, mut pending: MutexGuard<'a, Pending>) -> MutexGuard<'a, Pending> {
+        let is_enough = |pending: &Pending| pending.records >= self.expected || pending.is_flush || pending.is_closed;
+        if is_enough(&pending) || pending.records == 0 || self.time_max.is_zero() {
+            return pending;
+        }
+        if self.pause > 0 {
+            self.pause -= 1;
+            return pending;
+        }
+        let before = pending.records;
+        pending.writer = Writer::Gathering(self.expected);
+        let waited = shared.bell.wait_timeout_while(pending, self.time_max, |pending| !is_enough(pending));
+        let mut pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        pending.writer = Writer::Busy;
+        if pending.records < before + before / 4 {
+            self.pause = GATHER_PAUSE;
+        }
+        pending
+    }
+}
+
 /// The writer: as long as the journal is open, takes what waits, makes it durable, tells who waited.
 fn write_batches<D: Disk>(mut log: Log<D>, shared: &Shared) {
-    let mut hand = Hand { shared, batch: Vec::new(), marks: Vec::new(), group: Arc::default() };
+    let mut hand = Hand {
+        shared,
+        batch: Vec::new(),
+        records: 0,
+        marks: Vec::new(),
+        group: Arc::default(),
+        company: Company::default(),
+    };
     loop {
         let is_last = hand.take();
         let written = log.append(&mut hand.batch, &mut hand.marks);
@@ -357,7 +423,7 @@ fn write_batches<D: Disk>(mut log: Log<D>, shared: &Shared) {
         match written {
             Ok(()) => {
                 shared.groups.fetch_add(1, Relaxed);
-                hand.group.settle(Ok(()));
+                hand.tell(log.write_time());
             }
             Err(error) => {
                 shared.groups_failed.fetch_add(1, Relaxed);
@@ -374,8 +440,10 @@ fn write_batches<D: Disk>(mut log: Log<D>, shared: &Shared) {
 struct Hand<'a> {
     shared: &'a Shared,
     batch: Vec<u8>,
+    records: usize,
     marks: Vec<u64>,
     group: Arc<Group>,
+    company: Company,
 }
 
 impl Hand<'_> {
@@ -386,13 +454,20 @@ impl Hand<'_> {
             self.batch = Vec::new();
         }
         self.group = Arc::default();
-        let mut pending = self.shared.wait();
+        let mut pending = self.company.gather(self.shared, self.shared.wait());
         std::mem::swap(&mut pending.batch, &mut self.batch);
         std::mem::swap(&mut pending.marks, &mut self.marks);
         std::mem::swap(&mut pending.group, &mut self.group);
-        pending.records = 0;
+        self.records = std::mem::take(&mut pending.records);
         pending.is_flush = false;
         pending.is_closed
+    }
+
+    /// The batch is durable: tells those who wait for it.
+    fn tell(&mut self, write_time: Duration) {
+        let waiting = self.shared.lock().records;
+        self.company.tell(self.records, waiting, write_time);
+        self.group.settle(Ok(()));
     }
 
     /// Tells everyone that the disk failed, those too who came meanwhile, and gives the disk a moment.

@@ -16,6 +16,7 @@ use crate::recover::{self, Fault, Found, Piece};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::time::Duration;
 
 /// A new segment's first contents are written in pieces of about so many bytes.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -49,6 +50,8 @@ pub(crate) struct Log<D: Disk> {
     /// Files that are superseded and still to be removed.
     litter: Vec<String>,
     next_id: u64,
+    /// How long the last write and its sync took.
+    write_time: Duration,
 }
 
 /// The segments are numbered without gaps, so a number is an index.
@@ -101,6 +104,7 @@ impl<D: Disk> Log<D> {
             marks: Vec::new(),
             litter: files,
             next_id,
+            write_time: Duration::ZERO,
         };
         if let Err(error) = log.settle() {
             warnings.push(Warning::Unwritable { error: error.to_string() });
@@ -128,6 +132,11 @@ impl<D: Disk> Log<D> {
         self.unsettled.as_ref().map_or(self.live.len(), |unsettled| unsettled.starts.len())
     }
 
+    /// How long the last batch took to become durable.
+    pub(crate) fn write_time(&self) -> Duration {
+        self.write_time
+    }
+
     /// Writes a batch of records that [`format::push`] made, and marks: durable when this returns. `marks` is taken in
     /// any case: what could not be written is kept for the next batch.
     ///
@@ -135,7 +144,9 @@ impl<D: Disk> Log<D> {
     /// None of the batch counts, and as little of it as can be is left on the disk. Another batch may be tried.
     pub(crate) fn append(&mut self, batch: &mut Vec<u8>, marks: &mut Vec<u64>) -> io::Result<()> {
         self.marks.append(marks);
+        let started = self.disk.time();
         let written = self.settle().and_then(|()| self.write_with_marks(batch));
+        self.write_time = self.disk.time().saturating_sub(started);
         self.forget_finished();
         if written.is_ok() {
             self.marks.clear();

@@ -286,6 +286,10 @@ impl Disk for SimDisk {
         world.changes.clear();
         Ok(())
     }
+
+    fn time(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
 }
 
 impl DiskFile for SimFile {
