@@ -3,7 +3,7 @@
 use super::disk::{Faults, SimDisk};
 use super::{append, open};
 use crate::log::{Log, Sizes};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SEEDS: u64 = 4_000;
 
@@ -84,16 +84,17 @@ impl Run {
     fn check(&mut self, unfinished: &[(u64, Vec<u8>)]) {
         assert!(unfinished.windows(2).all(|pair| pair[0].0 < pair[1].0), "ids in order, each once");
         self.ids.clear();
+        let mut there = BTreeSet::new();
         for (id, payload) in unfinished {
             let start = u64::from_le_bytes(payload[..8].try_into().unwrap());
             assert_eq!(Some(payload), self.payloads.get(&start), "start {start} as it was given");
             let fate = self.fates.insert(start, Fate::Accepted);
             assert_ne!(fate, Some(Fate::Refused { for_good: true }), "start {start} was refused");
-            assert!(self.ids.values().all(|&other| other != start), "start {start} once");
+            assert!(there.insert(start), "start {start} once");
             self.ids.insert(*id, start);
         }
         for (start, fate) in &self.fates {
-            let is_there = self.ids.values().any(|other| other == start);
+            let is_there = there.contains(start);
             assert!(*fate != Fate::Accepted || is_there, "start {start} was acknowledged and is lost");
         }
         self.seen.recovered += unfinished.len() as u64;

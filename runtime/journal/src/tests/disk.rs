@@ -23,8 +23,9 @@ pub(super) struct Faults {
     pub(super) stops_after: Option<u32>,
 }
 
+/// What is on the disk, and what would be after a crash.
 #[derive(Debug)]
-struct World {
+pub(super) struct World {
     chance: fastrand::Rng,
     page_bytes: usize,
     files: Vec<Content>,
@@ -104,6 +105,28 @@ impl SimDisk {
         let content = Content { now: bytes.to_vec(), durable: bytes.to_vec(), dirty: BTreeSet::new() };
         let file = world.names[name];
         world.files[file] = content;
+    }
+
+    /// Takes a file away, as if someone had.
+    pub(super) fn remove_now(&self, name: &str) {
+        let mut world = self.world();
+        world.names.remove(name);
+        world.durable_names.remove(name);
+    }
+
+    /// Copies a file, as if someone had.
+    pub(super) fn copy_now(&self, from: &str, to: &str) {
+        let mut world = self.world();
+        let content = world.files[world.names[from]].clone();
+        let file = world.files.len();
+        world.files.push(content);
+        world.names.insert(to.to_owned(), file);
+        world.durable_names.insert(to.to_owned(), file);
+    }
+
+    /// The disk does nothing until this is dropped.
+    pub(super) fn hold(&self) -> MutexGuard<'_, World> {
+        self.world()
     }
 
     /// Another disk with the same durable files.
