@@ -1,7 +1,7 @@
 //! How many starts a second the journal accepts, as a share of what the same disk does with a bare loop of one write and
 //! one `fdatasync` for as many records as there are callers; and what a start costs in CPU.
 //!
-//! `cargo run --release -p fleetstep-journal --example throughput -- FOLDER [SECONDS] [ROUNDS]`
+//! `cargo run --release -p fleetstep-journal --example throughput -- FOLDER [SECONDS] [ROUNDS] [CALLERS …]`
 //!
 //! The rounds of the two alternate, and the median of their ratios counts. FOLDER should lie on the disk that is meant.
 #![allow(clippy::print_stdout)] // It is what this is for.
@@ -34,13 +34,15 @@ struct Measured {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("which folder?")?;
-    let seconds = Duration::from_secs_f64(arguments.next().map_or(Ok(2.0), |text| text.parse())?);
-    let rounds: usize = arguments.next().map_or(Ok(5), |text| text.parse())?;
+    let seconds = Duration::from_secs_f64(arguments.next().map_or(Ok(0.5), |text| text.parse())?);
+    let rounds: usize = arguments.next().map_or(Ok(15), |text| text.parse())?;
+    let counts: Vec<usize> = arguments.map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let counts = if counts.is_empty() { CALLERS.to_vec() } else { counts };
     println!(
         "| callers | accepted/s | bare loop/s | share | CPU µs a start | of a bare record | starts a sync | syncs/s |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
-    for callers in CALLERS {
+    for callers in counts {
         let mut measured = Vec::new();
         for _ in 0..rounds {
             let scratch = tempfile::tempdir_in(&folder)?;

@@ -12,12 +12,14 @@ use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A buffer that grew larger than this for one burst is given back after it.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
+/// The format counts the bytes of a batch in 32 bits; no configuration goes near that.
+const BATCH_BYTES_MAX: usize = 1 << 30;
 /// With so many marks waiting, they are written without waiting for `marks_interval`.
 const MARKS_MAX: usize = 65_536;
 
@@ -37,7 +39,8 @@ pub struct FileConfig {
     /// Files and what waits to be written may have so many bytes together; over it, starts are refused as saturated.
     /// From half of it on, records of long executions are carried forward so that they don't hold on to finished ones.
     pub total_bytes_max: u64,
-    /// So many bytes may wait for a slow disk; over it, starts are refused as saturated.
+    /// So many bytes may wait for a slow disk; over it, starts are refused as saturated. A batch that alone is larger
+    /// is always refused.
     pub pending_bytes_max: usize,
     /// So many records may wait for a slow disk; over it, starts are refused as saturated.
     pub pending_records_max: usize,
@@ -81,7 +84,7 @@ pub struct Opened {
 
 /// The journal in a folder.
 ///
-/// Dropping it writes what waits, and ends its thread.
+/// Dropping it writes what waits, marks too, and ends its thread; it blocks meanwhile.
 #[derive(Debug)]
 pub struct FileJournal {
     shared: Arc<Shared>,
@@ -90,6 +93,8 @@ pub struct FileJournal {
 
 #[derive(Debug)]
 struct Shared {
+    /// For the groups, which outlive the journal where someone still holds one.
+    me: Weak<Shared>,
     bounds: Bounds,
     /// Held for a copy of a payload or a swap of buffers, never while anything is written.
     pending: Mutex<Pending>,
@@ -142,6 +147,22 @@ enum Writer {
     Gathering(usize),
 }
 
+impl Pending {
+    fn new(next_id: u64, group: Arc<Group>) -> Self {
+        Self {
+            batch: Vec::new(),
+            records: 0,
+            marks: Vec::new(),
+            group,
+            is_flush: false,
+            next_id,
+            writer: Writer::Busy,
+            refusing: None,
+            is_closed: false,
+        }
+    }
+}
+
 impl FileJournal {
     /// Opens the folder, recovers what is in it, and starts the writer. Blocks while it reads and writes: at most
     /// `total_bytes_max` each way.
@@ -160,27 +181,17 @@ impl FileJournal {
 
     /// Starts the writer of an open log.
     pub(crate) fn run<D: Disk>(log: Log<D>, config: &FileConfig) -> io::Result<Self> {
-        let pending = Pending {
-            batch: Vec::new(),
-            records: 0,
-            marks: Vec::new(),
-            group: Arc::default(),
-            is_flush: false,
-            next_id: log.next_id(),
-            writer: Writer::Busy,
-            refusing: None,
-            is_closed: false,
-        };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new_cyclic(|me: &Weak<Shared>| Shared {
+            me: me.clone(),
             bounds: Bounds {
                 total_bytes_max: config.total_bytes_max,
-                pending_bytes_max: config.pending_bytes_max,
+                pending_bytes_max: config.pending_bytes_max.min(BATCH_BYTES_MAX),
                 pending_records_max: config.pending_records_max,
                 payload_bytes_max: config.payload_bytes_max.min(PAYLOAD_BYTES_MAX),
                 marks_interval: config.marks_interval,
                 retry_interval: config.retry_interval,
             },
-            pending: Mutex::new(pending),
+            pending: Mutex::new(Pending::new(log.next_id(), Group::new(me.clone()))),
             bell: Condvar::new(),
             file_bytes: AtomicU64::new(log.bytes()),
             unfinished: AtomicU64::new(log.unfinished() as u64),
@@ -218,10 +229,7 @@ impl Fault {
 impl Journal for FileJournal {
     fn accept(&self, payloads: &[&[u8]]) -> Accepting {
         match self.shared.put(payloads) {
-            Ok((group, first)) => {
-                let store: Arc<dyn Abandon> = Arc::clone(&self.shared) as _;
-                Accepting::group(group, ids_from(first, payloads.len()), store)
-            }
+            Ok((group, first)) => Accepting::group(group, ids_from(first, payloads.len())),
             Err(error) => Accepting::ready(Err(error)),
         }
     }
@@ -261,6 +269,10 @@ impl Drop for FileJournal {
 }
 
 impl Shared {
+    fn new_group(&self) -> Arc<Group> {
+        Group::new(self.me.clone())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Pending> {
         // What is done under this lock leaves nothing half-done that the next one would trip over.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
@@ -411,24 +423,20 @@ fn write_batches<D: Disk>(mut log: Log<D>, shared: &Shared) {
         batch: Vec::new(),
         records: 0,
         marks: Vec::new(),
-        group: Arc::default(),
+        group: shared.new_group(),
         company: Company::default(),
     };
     loop {
         let is_last = hand.take();
-        let written = log.append(&mut hand.batch, &mut hand.marks);
+        let mut batch = std::mem::take(&mut hand.batch);
+        let mut marks = std::mem::take(&mut hand.marks);
+        let written = log.append(&mut batch, &mut marks, |time| hand.tell(time));
+        (hand.batch, hand.marks) = (batch, marks);
         shared.file_bytes.store(log.bytes(), Relaxed);
         shared.unfinished.store(log.unfinished() as u64, Relaxed);
         shared.segments.store(log.segments() as u64, Relaxed);
-        match written {
-            Ok(()) => {
-                shared.groups.fetch_add(1, Relaxed);
-                hand.tell(log.write_time());
-            }
-            Err(error) => {
-                shared.groups_failed.fetch_add(1, Relaxed);
-                hand.refuse(Arc::new(error), is_last);
-            }
+        if let Err(error) = written {
+            hand.refuse(Arc::new(error), is_last);
         }
         if is_last {
             return;
@@ -453,7 +461,7 @@ impl Hand<'_> {
         if self.batch.capacity() > BUFFER_BYTES_KEPT {
             self.batch = Vec::new();
         }
-        self.group = Arc::default();
+        self.group = self.shared.new_group();
         let mut pending = self.company.gather(self.shared, self.shared.wait());
         std::mem::swap(&mut pending.batch, &mut self.batch);
         std::mem::swap(&mut pending.marks, &mut self.marks);
@@ -467,18 +475,20 @@ impl Hand<'_> {
     fn tell(&mut self, write_time: Duration) {
         let waiting = self.shared.lock().records;
         self.company.tell(self.records, waiting, write_time);
+        self.shared.groups.fetch_add(1, Relaxed);
         self.group.settle(Ok(()));
     }
 
     /// Tells everyone that the disk failed, those too who came meanwhile, and gives the disk a moment.
     fn refuse(&mut self, error: Arc<io::Error>, is_last: bool) {
+        self.shared.groups_failed.fetch_add(1, Relaxed);
         let group = {
             let mut pending = self.shared.lock();
             pending.batch.clear();
             pending.records = 0;
             pending.is_flush = false;
             pending.refusing = Some(Arc::clone(&error));
-            std::mem::take(&mut pending.group)
+            std::mem::replace(&mut pending.group, self.shared.new_group())
         };
         self.group.settle(Err(AcceptError::Unavailable(Arc::clone(&error))));
         group.settle(Err(AcceptError::Unavailable(error)));
@@ -497,7 +507,7 @@ impl Drop for Hand<'_> {
         let group = {
             let mut pending = self.shared.lock();
             pending.is_closed = true;
-            std::mem::take(&mut pending.group)
+            std::mem::replace(&mut pending.group, self.shared.new_group())
         };
         self.group.settle(Err(AcceptError::Closed));
         group.settle(Err(AcceptError::Closed));

@@ -5,15 +5,19 @@ use smallvec::SmallVec;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 type Outcome = Result<(), AcceptError>;
 type BoxedAccept = Pin<Box<dyn Future<Output = Result<Ids, AcceptError>> + Send>>;
 
 /// Everything that goes to the disk in one write: one outcome for all who wait.
-#[derive(Debug, Default)]
-pub(crate) struct Group(Mutex<State>);
+#[derive(Debug)]
+pub(crate) struct Group {
+    state: Mutex<State>,
+    /// Once for all: a count that every start went up and down would be the hottest word of the room.
+    store: Weak<dyn Abandon>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,6 +26,10 @@ struct State {
 }
 
 impl Group {
+    pub(crate) fn new(store: Weak<dyn Abandon>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), store })
+    }
+
     /// Tells everyone. Later calls change nothing.
     pub(crate) fn settle(&self, outcome: Outcome) {
         let wakers = {
@@ -50,12 +58,12 @@ impl Group {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code of others runs under this lock, and the state is whole after each statement.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Takes back what nobody waits for any more.
-pub(crate) trait Abandon: Send + Sync {
+pub(crate) trait Abandon: Send + Sync + fmt::Debug {
     /// These records were given to the store, and whoever gave them has gone before hearing whether they are durable.
     fn abandon(&self, ids: &[RecordId]);
 }
@@ -77,7 +85,6 @@ struct Waiting {
     group: Arc<Group>,
     place: Option<usize>,
     ids: Ids,
-    store: Arc<dyn Abandon>,
     is_told: bool,
 }
 
@@ -93,8 +100,8 @@ impl Accepting {
     }
 
     /// One of those who wait for a group.
-    pub(crate) fn group(group: Arc<Group>, ids: Ids, store: Arc<dyn Abandon>) -> Self {
-        Self(Way::Group(Waiting { group, place: None, ids, store, is_told: false }))
+    pub(crate) fn group(group: Arc<Group>, ids: Ids) -> Self {
+        Self(Way::Group(Waiting { group, place: None, ids, is_told: false }))
     }
 }
 
@@ -116,7 +123,10 @@ impl Future for Accepting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.is_told && !self.ids.is_empty() {
-            self.store.abandon(&self.ids);
+            // A store that is gone has written what it had; there is nothing to tell it.
+            if let Some(store) = self.group.store.upgrade() {
+                store.abandon(&self.ids);
+            }
         }
     }
 }

@@ -26,6 +26,27 @@
 //!
 //! Not noticed: whole segments that someone took away at either end of the row.
 //!
+//! # How it is used
+//! ```
+//! use fleetstep_journal::{FileConfig, FileJournal, Journal, Opened};
+//! # let scratch = tempfile::tempdir()?;
+//! # let folder = scratch.path();
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let Opened { journal, unfinished, warnings } = FileJournal::open(&FileConfig::new(folder))?;
+//! warnings.iter().for_each(|warning| eprintln!("{warning}"));
+//! for start in unfinished {
+//!     // Runs it again, for the `start.openings`th time, and then, as with any other:
+//!     journal.finish(&[start.id]);
+//! }
+//! let ids = journal.accept(&[b"a start", b"another"]).await?;
+//! // Now both are durable: they are acknowledged, and run; and when they are finished, however that went:
+//! journal.finish(&ids);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Why not a crate
 //! Of those that were read, `okaywal` warns against use in production and its last release is of 2023, `raft-engine`
 //! brings ninety crates and groups commits by blocking threads, and `wal-db` blocks too, and stops reading at the first
@@ -62,7 +83,7 @@ pub use repair::{Repaired, repair};
 /// Implemented by what is embedded here; a queue that several nodes share can stand behind it as well, which is why
 /// batches come in, futures go out, and no file shows.
 pub trait Journal: Send + Sync + fmt::Debug {
-    /// Takes a batch: all of it or nothing. The payloads are copied before this returns; the future resolves to their
+    /// Takes a batch: all of it is accepted, or none. The payloads are copied before this returns; the future resolves to their
     /// ids once they are durable, or to why they were refused. Over a bound that answer is there at once.
     ///
     /// From the moment it resolves to ids, each of them must be given to [`finish`](Self::finish) one day. A future that

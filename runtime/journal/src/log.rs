@@ -50,8 +50,6 @@ pub(crate) struct Log<D: Disk> {
     /// Files that are superseded and still to be removed.
     litter: Vec<String>,
     next_id: u64,
-    /// How long the last write and its sync took.
-    write_time: Duration,
 }
 
 /// The segments are numbered without gaps, so a number is an index.
@@ -104,7 +102,6 @@ impl<D: Disk> Log<D> {
             marks: Vec::new(),
             litter: files,
             next_id,
-            write_time: Duration::ZERO,
         };
         if let Err(error) = log.settle() {
             warnings.push(Warning::Unwritable { error: error.to_string() });
@@ -132,36 +129,40 @@ impl<D: Disk> Log<D> {
         self.unsettled.as_ref().map_or(self.live.len(), |unsettled| unsettled.starts.len())
     }
 
-    /// How long the last batch took to become durable.
-    pub(crate) fn write_time(&self) -> Duration {
-        self.write_time
-    }
-
-    /// Writes a batch of records that [`format::push`] made, and marks: durable when this returns. `marks` is taken in
-    /// any case: what could not be written is kept for the next batch.
+    /// Writes a batch of records that [`format::push`] made, and marks. Once all of it is durable, `tell` is called
+    /// with the time that this took; what is left to do then, the callers need not wait for. `marks` is taken in any
+    /// case: what could not be written is kept for the next batch.
     ///
     /// # Errors
     /// None of the batch counts, and as little of it as can be is left on the disk. Another batch may be tried.
-    pub(crate) fn append(&mut self, batch: &mut Vec<u8>, marks: &mut Vec<u64>) -> io::Result<()> {
+    pub(crate) fn append(
+        &mut self,
+        batch: &mut Vec<u8>,
+        marks: &mut Vec<u64>,
+        tell: impl FnOnce(Duration),
+    ) -> io::Result<()> {
         self.marks.append(marks);
         let started = self.disk.time();
         let written = self.settle().and_then(|()| self.write_with_marks(batch));
-        self.write_time = self.disk.time().saturating_sub(started);
+        if let Ok(place) = written {
+            tell(self.disk.time().saturating_sub(started));
+            self.enter_batch(batch, place);
+        }
         self.forget_finished();
         if written.is_ok() {
             self.marks.clear();
         }
         self.drop_oldest();
         self.carry_oldest();
-        written
+        written.map(|_| ())
     }
 
-    fn write_with_marks(&mut self, batch: &mut Vec<u8>) -> io::Result<()> {
+    fn write_with_marks(&mut self, batch: &mut Vec<u8>) -> io::Result<u64> {
         if !self.marks.is_empty() {
             format::push_finished(batch, &self.marks);
         }
         if batch.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         self.write(batch)
     }
@@ -181,8 +182,8 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Writes to the end of the row, and makes it durable.
-    fn write(&mut self, batch: &mut [u8]) -> io::Result<()> {
+    /// Writes to the end of the row, and makes it durable; the segment that it is in.
+    fn write(&mut self, batch: &mut [u8]) -> io::Result<u64> {
         self.make_room()?;
         let (Some(last), Some(file)) = (self.segments.back_mut(), self.tail.as_mut()) else {
             return Err(io::Error::other("no segment is open"));
@@ -204,11 +205,14 @@ impl<D: Disk> Log<D> {
             return Err(error);
         }
         last.bytes += batch.len() as u64;
-        let number = last.number;
+        Ok(last.number)
+    }
+
+    /// Notes the starts of a batch that is durable in this segment.
+    fn enter_batch(&mut self, batch: &[u8], segment: u64) {
         for (id, bytes) in format::starts_of(batch) {
-            self.enter(id, Place { segment: number, bytes });
+            self.enter(id, Place { segment, bytes });
         }
-        Ok(())
     }
 
     /// A start is durable in this place. One that was carried forward has left the place that it had.
@@ -375,7 +379,8 @@ impl<D: Disk> Log<D> {
         }
         if !is_whole {
             self.segment(number).is_damaged = true;
-        } else if self.write(&mut batch).is_ok() {
+        } else if let Ok(segment) = self.write(&mut batch) {
+            self.enter_batch(&batch, segment);
             self.drop_oldest();
         }
     }

@@ -47,7 +47,7 @@ pub(crate) fn repair_disk<D: Disk>(mut disk: D, chance: fastrand::Rng) -> Result
     let sizes = Sizes { segment_bytes: u64::MAX, carry_above_bytes: u64::MAX };
     let (mut log, ..) = Log::from_found(disk, sizes, chance, found);
     // Opening tried this already; a disk that can't be written says so here.
-    log.append(&mut Vec::new(), &mut Vec::new())?;
+    log.append(&mut Vec::new(), &mut Vec::new(), |_| ())?;
     Ok(repaired)
 }
 
@@ -91,7 +91,9 @@ fn salvage<D: Disk>(disk: &D) -> Result<(Repaired, Found), Fault> {
         }
     }
     files.extend(numbers.iter().map(|&number| format::segment_name(number)));
-    let (unfinished, next_id) = ledger.close();
+    let (mut unfinished, next_id) = ledger.close();
+    // This is no opening that hands them out.
+    unfinished.iter_mut().for_each(|start| start.openings -= 1);
     let newest = numbers.last().copied().unwrap_or(0);
     Ok((repaired, Found { unfinished, next_id, newest, files, warnings: Vec::new() }))
 }

@@ -25,7 +25,7 @@ fn append(log: &mut Log<SimDisk>, payloads: &[&[u8]], finished: &[u64]) -> io::R
     for (index, payload) in payloads.iter().enumerate() {
         format::push(&mut batch, Kind::Start, first + index as u64, 0, payload, crc32c::crc32c(payload));
     }
-    log.append(&mut batch, &mut finished.to_vec())?;
+    log.append(&mut batch, &mut finished.to_vec(), |_| ())?;
     Ok((first..first + payloads.len() as u64).collect())
 }
 
