@@ -29,6 +29,10 @@ pub(crate) const RECORD_BYTES: usize = 32;
 /// The largest payload that recovery believes in; no configuration goes above it.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 
+/// Ids and numbers of segments stay below this: a larger one is no record and no segment, and counting on from any that
+/// is one never runs over.
+const COUNT_MAX: u64 = 1 << 62;
+
 /// What a segment says of itself and of the one before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -94,6 +98,7 @@ impl Header {
             return Err(HeaderError::Damaged);
         }
         match u32_at(copy, 8) {
+            VERSION if u64_at(copy, 56) > COUNT_MAX => Err(HeaderError::Damaged),
             VERSION => Ok(Self {
                 number: u64_at(copy, 16),
                 salt: u64_at(copy, 24),
@@ -204,8 +209,10 @@ pub(crate) fn record_at(bytes: &[u8], salt: u64, offset: u64) -> Option<Record<'
         2 => Kind::Finished,
         _ => return None,
     };
-    let plausible = length <= PAYLOAD_BYTES_MAX && (kind == Kind::Start || length.is_multiple_of(8));
-    if !plausible || u32_at(head, 0) != head_check(&head[4..], salt, offset) {
+    let is_plausible = length <= PAYLOAD_BYTES_MAX
+        && u64_at(head, 16) < COUNT_MAX
+        && (kind == Kind::Start || length.is_multiple_of(8));
+    if !is_plausible || u32_at(head, 0) != head_check(&head[4..], salt, offset) {
         return None;
     }
     let payload = bytes.get(at + RECORD_BYTES..at + RECORD_BYTES + length)?;
@@ -236,7 +243,7 @@ pub(crate) fn segment_name(number: u64) -> String {
 pub(crate) fn segment_number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SEGMENT_SUFFIX)?;
     let number = u64::from_str_radix(digits, 16).ok()?;
-    (segment_name(number) == name).then_some(number)
+    (number < COUNT_MAX && segment_name(number) == name).then_some(number)
 }
 
 const SEGMENT_SUFFIX: &str = ".segment";

@@ -89,7 +89,7 @@ impl Ledger {
                 let payload = Bytes::copy_from_slice(record.payload);
                 let start = Unfinished { id: record.id.into(), payload, openings: record.openings.saturating_add(1) };
                 self.unfinished.insert(record.id, start);
-                self.next_id = self.next_id.max(record.id.saturating_add(1));
+                self.next_id = self.next_id.max(record.id + 1);
             }
             Kind::Finished => {
                 for id in record.finished() {

@@ -15,8 +15,9 @@ pub struct Repaired {
     pub kept: u64,
     /// What was left out: file, first byte, bytes.
     pub skipped: Vec<(String, u64, u64)>,
-    /// Segments that were not there: their starts are lost, and those whose marks they held run again.
-    pub missing: Vec<String>,
+    /// Rows of segments that were not there, each by its first and its last: their starts are lost, and those whose
+    /// marks they held run again.
+    pub missing: Vec<(String, String)>,
     /// Copies of the damaged files as they were, for whoever wants to look; nothing reads them again.
     pub set_aside: Vec<String>,
 }
@@ -67,8 +68,8 @@ fn salvage<D: Disk>(disk: &D) -> Result<(Repaired, Found), Fault> {
     let mut ledger = Ledger::default();
     for (index, &number) in row.iter().enumerate() {
         let file = format::segment_name(number);
-        if index > 0 {
-            repaired.missing.extend((row[index - 1] + 1..number).map(format::segment_name));
+        if let Some(expected) = index.checked_sub(1).map(|before| row[before] + 1).filter(|&next| next < number) {
+            repaired.missing.push((format::segment_name(expected), format::segment_name(number - 1)));
         }
         let (mut bytes, Some(header)) = header(disk, number)? else {
             repaired.skipped.push((file, 0, disk.read(&format::segment_name(number))?.len() as u64));

@@ -3,7 +3,7 @@
 use super::disk::SimDisk;
 use super::{ROOMY, Start, append, open};
 use crate::Warning;
-use crate::format::{RECORD_BYTES, RECORDS_START, segment_name};
+use crate::format::{self, Header, Kind, RECORD_BYTES, RECORDS_START, segment_name};
 use crate::log::{Log, Sizes};
 use crate::recover::Fault;
 use crate::repair::repair_disk;
@@ -170,7 +170,7 @@ fn a_missing_segment_is_refused_by_name_and_repaired() {
         other => panic!("{other:?}"),
     }
     let repaired = repair_disk(disk.copy(), fastrand::Rng::with_seed(6)).unwrap();
-    assert_eq!(repaired.missing, [segments[1].clone()]);
+    assert_eq!(repaired.missing, [(segments[1].clone(), segments[1].clone())]);
     check_repair(&disk, &unfinished, 2);
 }
 
@@ -223,6 +223,33 @@ fn a_payload_that_looks_like_records_is_none() {
     let (unfinished, warnings) = reopen(&disk).unwrap();
     assert_eq!(unfinished, [(1, b"copied".to_vec())]);
     assert!(matches!(&warnings[..], [Warning::Cut { offset, .. }] if *offset == before as u64), "{warnings:?}");
+}
+
+/// Records that verify and that no journal would write: a defect, or someone who knows the format.
+#[test]
+fn absurd_numbers_in_whole_records_do_no_harm() {
+    for (kind, id, openings, payload) in [
+        (Kind::Start, u64::MAX, 0, &[0; 8][..]),
+        (Kind::Start, 1 << 62, 0, &[]),
+        (Kind::Start, (1 << 62) - 1, u32::MAX, b"the last id"),
+        (Kind::Finished, 7, 9, &[0xff; 24]),
+        (Kind::Finished, 7, 9, &[1; 7]),
+    ] {
+        let disk = SimDisk::new(1);
+        let (mut log, ..) = open(&disk, ROOMY);
+        append(&mut log, &[b"one"], &[]).unwrap();
+        let file = disk.segments().pop().unwrap();
+        let mut bytes = disk.bytes(&file);
+        let mut record = Vec::new();
+        format::push(&mut record, kind, id, openings, payload, crc32c::crc32c(payload));
+        format::seal(&mut record, Header::decode(&bytes).unwrap().0.salt, bytes.len() as u64);
+        bytes.append(&mut record);
+        disk.set_bytes(&file, &bytes);
+        let (unfinished, _) = reopen(&disk).unwrap();
+        assert_eq!(unfinished[0], (1, b"one".to_vec()));
+        assert!(unfinished.iter().skip(1).all(|start| start.1 == b"the last id"), "{unfinished:?}");
+        check_repair(&disk, &unfinished, 0);
+    }
 }
 
 /// Whatever is done to the files, recovery and repair end, and what they find was once accepted.
