@@ -21,6 +21,9 @@ use std::time::Duration;
 /// A new segment's first contents are written in pieces of about so many bytes.
 const CHUNK_BYTES: usize = 4 << 20;
 
+/// So many segments are carried forward between two batches.
+const CARRIED_MAX: usize = 4;
+
 /// How large things get.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
@@ -153,7 +156,7 @@ impl<D: Disk> Log<D> {
             self.marks.clear();
         }
         self.drop_oldest();
-        self.carry_oldest();
+        (0..CARRIED_MAX).take_while(|_| self.carry_oldest()).for_each(drop);
         written.map(|_| ())
     }
 
@@ -350,19 +353,17 @@ impl<D: Disk> Log<D> {
         });
     }
 
-    /// When the row is long and little of its oldest segment is unfinished, writes that little anew, so that the segment
-    /// can go. One at a time: the next batch is waiting.
-    fn carry_oldest(&mut self) {
-        let oldest = self.segments.front();
-        let Some(oldest) = oldest.filter(|_| self.segments.len() > 1 && self.bytes() > self.sizes.carry_above_bytes)
+    /// When the row is long and most of it is finished, writes what is unfinished in the oldest segment anew, so that it
+    /// can go, and the finished ones behind it. A few at a time: the next batch is waiting. False: there is no more to do.
+    fn carry_oldest(&mut self) -> bool {
+        let (bytes, live_bytes) = (self.bytes(), self.segments.iter().map(|segment| segment.live_bytes).sum::<u64>());
+        let is_worth_it = bytes > self.sizes.carry_above_bytes && live_bytes * 2 <= bytes && self.segments.len() > 1;
+        let Some(oldest) = self.segments.front().filter(|oldest| is_worth_it && oldest.live > 0 && !oldest.is_damaged)
         else {
-            return;
+            return false;
         };
-        if oldest.is_damaged || oldest.live == 0 || oldest.live_bytes * 2 > oldest.bytes {
-            return;
-        }
         let (number, salt, trusted) = (oldest.number, oldest.salt, oldest.bytes as usize);
-        let Ok(bytes) = self.disk.read(&format::segment_name(number)) else { return };
+        let Ok(bytes) = self.disk.read(&format::segment_name(number)) else { return false };
         let mut batch = Vec::new();
         let mut is_whole = bytes.len() >= trusted;
         for piece in recover::pieces(&bytes[..trusted.min(bytes.len())], salt) {
@@ -379,9 +380,11 @@ impl<D: Disk> Log<D> {
         }
         if !is_whole {
             self.segment(number).is_damaged = true;
-        } else if let Ok(segment) = self.write(&mut batch) {
-            self.enter_batch(&batch, segment);
-            self.drop_oldest();
+            return false;
         }
+        let Ok(segment) = self.write(&mut batch) else { return false };
+        self.enter_batch(&batch, segment);
+        self.drop_oldest();
+        self.segments[0].number != number
     }
 }

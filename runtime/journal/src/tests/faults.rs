@@ -98,6 +98,20 @@ fn a_long_execution_does_not_hold_on_to_finished_ones() {
 }
 
 #[test]
+fn a_segment_of_long_executions_does_not_hold_on_to_finished_ones() {
+    let disk = SimDisk::new(1);
+    let sizes = Sizes { segment_bytes: 1_800, carry_above_bytes: 8_000 };
+    let (mut log, ..) = open(&disk, sizes);
+    let long = append(&mut log, &[&[7; 900]], &[]).unwrap()[0];
+    for _ in 0..500 {
+        let ids = append(&mut log, &[&[1; 200]], &[]).unwrap();
+        append(&mut log, &[], &ids).unwrap();
+        assert!(log.bytes() < 12_000, "{} bytes", log.bytes());
+    }
+    assert_eq!(open(&disk, sizes).1, [(long, vec![7; 900])]);
+}
+
+#[test]
 fn openings_are_counted_and_what_is_finished_is_not_written_anew() {
     let disk = SimDisk::new(1);
     let (mut log, ..) = open(&disk, ROOMY);
