@@ -121,7 +121,10 @@ impl Run {
             payload.extend((0..self.chance.usize(0..300)).map(|_| self.chance.u8(..)));
             self.payloads.insert(start, payload);
         }
-        let finished: Vec<u64> = self.ids.keys().copied().filter(|_| self.chance.u32(0..4) > 0).collect();
+        // Most end soon; some are long, and hold on to their segment.
+        let mut ends =
+            |start: u64| if start.is_multiple_of(7) { self.chance.u32(0..30) == 0 } else { self.chance.u32(0..4) > 0 };
+        let finished: Vec<u64> = self.ids.iter().filter(|(_, start)| ends(**start)).map(|(id, _)| *id).collect();
         for id in &finished {
             let start = self.ids.remove(id).unwrap();
             self.fates.insert(start, Fate::Finished);

@@ -225,6 +225,27 @@ fn a_payload_that_looks_like_records_is_none() {
     assert!(matches!(&warnings[..], [Warning::Cut { offset, .. }] if *offset == before as u64), "{warnings:?}");
 }
 
+#[test]
+fn what_another_file_left_on_the_disk_is_no_record() {
+    let [old, new] = [1, 2].map(|seed| {
+        let disk = SimDisk::new(seed);
+        let (mut log, ..) = Log::open(disk.clone(), ROOMY, fastrand::Rng::with_seed(seed)).unwrap();
+        append(&mut log, &[b"first"], &[]).unwrap();
+        (disk, log)
+    });
+    let (old, mut log) = old;
+    append(&mut log, &[b"second", b"third"], &[]).unwrap();
+    // The new file has grown over the old one's blocks, and was not written there yet.
+    let file = old.segments().pop().unwrap();
+    let mut bytes = new.0.bytes(&file);
+    let length = bytes.len();
+    bytes.extend(&old.bytes(&file)[length..]);
+    new.0.set_bytes(&file, &bytes);
+    let (unfinished, warnings) = reopen(&new.0).unwrap();
+    assert_eq!(unfinished, [(1, b"first".to_vec())]);
+    assert!(matches!(&warnings[..], [Warning::Cut { offset, .. }] if *offset == length as u64), "{warnings:?}");
+}
+
 /// Records that verify and that no journal would write: a defect, or someone who knows the format.
 #[test]
 fn absurd_numbers_in_whole_records_do_no_harm() {
