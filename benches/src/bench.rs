@@ -1,7 +1,7 @@
 //! Every bench, by name.
 
 use crate::figure::Report;
-use crate::{call, compare, document, expr, idle, inprocess, neighbours, parked, start_up, step};
+use crate::{call, compare, document, expr, idle, inprocess, neighbours, parked, start_up, starts, step};
 use anyhow::Result;
 
 /// What a bench has to know.
@@ -70,6 +70,7 @@ pub(crate) const BENCHES: &[Bench] = &[
     bench("call", Cores::One, 3, "one Pass and one Wasm task, in process", call::measure),
     bench("inprocess", Cores::All, 5, "whole executions with no HTTP: one core, two cores, a Map", inprocess::measure),
     bench("compare", Cores::All, 12, "StartSyncExecution over HTTP beside a bare echo and other systems", compare::measure),
+    bench("async", Cores::All, 3, "asynchronous starts acknowledged over HTTP, in batches and one by one", starts::measure),
     bench("parked", Cores::All, 4, "bytes of a parked execution", parked::measure),
     bench("million", Cores::All, 5, "a million executions in Wait at once, all ending right", parked::million),
     bench("idle", Cores::All, 3, "CPU of an idle server with 100 workflows and functions", idle::measure),

@@ -31,6 +31,7 @@ mod process;
 mod regress;
 mod server;
 mod start_up;
+mod starts;
 mod stats;
 mod step;
 mod targets;

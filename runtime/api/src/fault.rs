@@ -155,18 +155,24 @@ impl Fault {
         self.mark(reply)
     }
 
-    /// As a problem (RFC 9457).
-    pub(crate) fn problem_reply(&self) -> Reply {
+    /// A problem's members (RFC 9457).
+    pub(crate) fn problem(&self) -> Document {
         let (name, _, status) = self.kind.entry();
         let mut body = ObjectBuilder::with_capacity(4 + self.details.len()).with("type", "about:blank");
         body.push("title", name);
         body.push("status", u32::from(status));
         body.push("detail", &*self.message);
-        let status = StatusCode::from_u16(status).expect("a status of the table");
         for (name, value) in &self.problem_details {
             body.push(*name, value.clone());
         }
-        let mut reply = reply::json(&self.finish(body), status);
+        self.finish(body)
+    }
+
+    /// As a problem.
+    pub(crate) fn problem_reply(&self) -> Reply {
+        let (_, _, status) = self.kind.entry();
+        let status = StatusCode::from_u16(status).expect("a status of the table");
+        let mut reply = reply::json(&self.problem(), status);
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         self.mark(reply)
     }

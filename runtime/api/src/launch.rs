@@ -6,7 +6,7 @@ use crate::fault::{Fault, Kind};
 use crate::history::Asked;
 use fleetstep_catalog::{StateMachine, StateMachineStatus, Target};
 use fleetstep_document::Document;
-use fleetstep_engine::{Finished, Identity, Start, Timestamp, clock};
+use fleetstep_engine::{Finished, Handle, Identity, OnFinish, Saturated, Start, Timestamp, clock};
 use std::sync::Arc;
 
 /// An execution that is about to start.
@@ -57,15 +57,9 @@ impl Launch {
         match service.engine().run(self.start(service)).await {
             Ok(finished) => Ok(finished),
             Err(saturated) => {
-                self.forget_history(service);
+                forget_history(service, self.asked, &self.identity);
                 Err(saturated.into())
             }
-        }
-    }
-
-    fn forget_history(&self, service: &Service) {
-        if self.asked.is_some() {
-            service.histories().forget(&self.identity.execution_arn);
         }
     }
 
@@ -78,28 +72,80 @@ impl Launch {
 
     /// Starts it, to be carried on by the engine. Returns the time of the start.
     pub(crate) fn detach(self, service: &Service) -> Result<Timestamp, Fault> {
-        let started = clock::now();
-        let stopper = Arc::new(Stopper::default());
-        let (identity, input, input_bytes) = (Arc::clone(&self.identity), self.input.clone(), self.input_bytes);
+        let (detached, start, on_finish) = self.detached(service);
+        detached.begun(service, service.engine().start(start, on_finish))
+    }
+
+    /// What the engine needs to carry it on, and what is to be done about its answer.
+    fn detached(self, service: &Service) -> (Detached, Start, OnFinish) {
+        let start = self.start(service);
+        let Self { identity, input, input_bytes, asked, .. } = self;
+        let (started, stopper) = (clock::now(), Arc::new(Stopper::default()));
         // The record comes first: an execution that never waits is over before `start` returns.
         let record = Record::running(Arc::clone(&identity), input.clone(), started, &stopper);
         service.executions().keep(&identity.execution_arn, record, input_bytes);
-        let (executions, stoppable) = (service.executions().clone(), Arc::clone(&stopper));
-        let on_finish = Box::new(move |finished: Finished| {
-            stoppable.done();
+        let detached = Detached { identity: Arc::clone(&identity), started, stopper: Arc::clone(&stopper), asked };
+        let executions = service.executions().clone();
+        let on_finish = move |finished: Finished| {
+            stopper.done();
             let bytes = input_bytes + output_bytes(&finished);
             executions.replace(Record::over(identity, input, finished), bytes);
-        });
-        match service.engine().start(self.start(service), on_finish) {
+        };
+        (detached, start, Box::new(on_finish))
+    }
+}
+
+/// Starts all that can be, in one go: who each is and when it began.
+pub(crate) fn detach_all(
+    service: &Service,
+    launches: Vec<Result<Launch, Fault>>,
+) -> Vec<Result<(Arc<Identity>, Timestamp), Fault>> {
+    let mut starts = Vec::with_capacity(launches.len());
+    let detach = |launch: Result<Launch, Fault>| {
+        launch.map(|launch| {
+            let (detached, start, on_finish) = launch.detached(service);
+            starts.push((start, on_finish));
+            detached
+        })
+    };
+    let detached: Vec<Result<Detached, Fault>> = launches.into_iter().map(detach).collect();
+    let mut handles = service.engine().start_batch(starts).into_iter();
+    let begun = |detached: Result<Detached, Fault>| {
+        let detached = detached?;
+        let identity = Arc::clone(&detached.identity);
+        let started = detached.begun(service, handles.next().expect("a handle for each start"))?;
+        Ok((identity, started))
+    };
+    detached.into_iter().map(begun).collect()
+}
+
+/// An execution that the engine carries on.
+struct Detached {
+    identity: Arc<Identity>,
+    started: Timestamp,
+    stopper: Arc<Stopper>,
+    asked: Option<Asked>,
+}
+
+impl Detached {
+    /// It began, or it was not let in and leaves nothing behind.
+    fn begun(self, service: &Service, handle: Result<Handle, Saturated>) -> Result<Timestamp, Fault> {
+        match handle {
             Ok(handle) => {
-                stopper.arm(handle);
-                Ok(started)
+                self.stopper.arm(handle);
+                Ok(self.started)
             }
             Err(saturated) => {
                 service.executions().forget(&self.identity.execution_arn);
-                self.forget_history(service);
+                forget_history(service, self.asked, &self.identity);
                 Err(saturated.into())
             }
         }
+    }
+}
+
+fn forget_history(service: &Service, asked: Option<Asked>, identity: &Identity) {
+    if asked.is_some() {
+        service.histories().forget(&identity.execution_arn);
     }
 }

@@ -21,6 +21,8 @@ pub struct Limits {
     pub aws_body_bytes_max: usize,
     /// A definition, and any other JSON body of the plain interface.
     pub json_body_bytes_max: usize,
+    /// A batch of starts.
+    pub batch_body_bytes_max: usize,
     /// A module.
     pub module_bytes_max: usize,
     /// Modules that are taken in at once, from the first byte of the body until they are compiled.
@@ -58,6 +60,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(60),
             aws_body_bytes_max: 2 << 20,
             json_body_bytes_max: 1 << 20,
+            batch_body_bytes_max: 8 << 20,
             module_bytes_max: 64 << 20,
             uploads_max: 4,
             arriving_bytes_max: 512 << 20,
@@ -75,6 +78,8 @@ impl Default for Limits {
 
 /// AWS's limit for the input and the output of an execution.
 pub(crate) const INPUT_BYTES_MAX: usize = 262_144;
+/// Starts of one batch: what the engine takes at once.
+pub(crate) const BATCH_STARTS_MAX: usize = fleetstep_engine::BATCH_STARTS_MAX;
 /// The longest name of a state machine or an execution, in characters.
 pub(crate) const NAME_CHARACTERS_MAX: usize = 80;
 /// The longest ARN, in characters.

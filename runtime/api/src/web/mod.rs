@@ -1,5 +1,6 @@
 //! The plain interface, below `/v1/`: functions and workflows by name, JSON in and JSON out.
 
+mod batch;
 mod executions;
 mod functions;
 mod settings;
@@ -30,6 +31,10 @@ pub(crate) async fn answer<B: Body<Data = Bytes>>(service: &Service, head: &Part
     match (collection, action) {
         ("workflows", "run") => match call.head.method {
             Method::POST => workflows::run(call).await,
+            _ => Err(Fault::method_not_allowed("POST")),
+        },
+        ("workflows", "batch") => match call.head.method {
+            Method::POST => batch::batch(call).await,
             _ => Err(Fault::method_not_allowed("POST")),
         },
         ("workflows", "") if call.name.is_empty() => call.only_get(workflows::list),

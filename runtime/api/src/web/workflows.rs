@@ -71,7 +71,7 @@ fn qualified_arn<B>(call: &Call<'_, B>) -> String {
 }
 
 /// What `NAME`, `NAME:VERSION` or `NAME:ALIAS` runs.
-fn named<B>(call: &Call<'_, B>) -> Result<Target, Fault> {
+pub(super) fn named<B>(call: &Call<'_, B>) -> Result<Target, Fault> {
     if call.name.contains(':') {
         return call.service.target(&qualified_arn(call));
     }
@@ -205,7 +205,7 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
 }
 
 /// Whether the caller prefers not to wait (RFC 7240).
-fn responds_async(headers: &HeaderMap) -> bool {
+pub(super) fn responds_async(headers: &HeaderMap) -> bool {
     let values = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split([',', ';'])).any(|token| token.trim().eq_ignore_ascii_case("respond-async"))
 }

@@ -1,6 +1,7 @@
 //! The API over a real socket: each test has a server of its own, with a catalog in memory.
 #![allow(clippy::unwrap_used, missing_docs)] // A test says what is wrong by panicking.
 
+mod batch;
 mod data;
 mod harness;
 mod histories;
