@@ -13,12 +13,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["document", "machine"]),
     ("wasm", &["document", "engine"]),
     ("catalog", &["document", "asl", "machine", "engine", "wasm"]),
-    ("api", &["document", "asl", "machine", "engine", "catalog"]),
+    ("api", &["document", "asl", "machine", "engine", "journal", "catalog"]),
     // It keeps bytes until it is told that they are finished.
     ("journal", &[]),
     // It drives servers from outside: it knows requests and answers, not what runs them.
     ("load", &[]),
-    ("server", &["document", "asl", "machine", "engine", "wasm", "catalog", "api", "load"]),
+    ("server", &["document", "asl", "machine", "engine", "journal", "wasm", "catalog", "api", "load"]),
 ];
 
 /// Crates that only some rooms may know: `(crate, rooms)`.

@@ -119,8 +119,12 @@ impl Fault {
         self.cause.as_deref()
     }
 
+    /// There is no room now, and may be later: in the words that the SDKs know and retry on.
+    pub(crate) fn throttled() -> Self {
+        Self::new(Kind::ThrottlingException, "Rate exceeded")
+    }
+
     /// What is said.
-    #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
@@ -212,8 +216,7 @@ impl From<BodyError> for Fault {
 
 impl From<Saturated> for Fault {
     fn from(_: Saturated) -> Self {
-        // The words that the SDKs know and retry on.
-        Self::new(Kind::ThrottlingException, "Rate exceeded")
+        Self::throttled()
     }
 }
 

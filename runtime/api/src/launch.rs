@@ -1,6 +1,7 @@
 //! A start, whichever way it came in: a machine, an input, an identity; attended or not.
 
 use crate::Service;
+use crate::durable::{self, Accepted};
 use crate::executions::{Record, Stopper, output_bytes};
 use crate::fault::{Fault, Kind};
 use crate::history::Asked;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 pub(crate) struct Launch {
     pub(crate) identity: Arc<Identity>,
     /// One that can be run.
-    machine: Arc<StateMachine>,
-    input: Document,
+    pub(crate) machine: Arc<StateMachine>,
+    pub(crate) input: Document,
     /// Size of the input as text.
     input_bytes: usize,
     /// What is asked for of its history; mostly nothing.
@@ -35,9 +36,21 @@ impl Launch {
             let message = format!("State Machine Is Being Deleted: '{}'", machine.arn.as_text());
             return Err(Fault::new(Kind::StateMachineDeleting, message));
         }
+        let identity = target.identity(name);
+        Self::of(service, target.machine, identity, input, input_bytes)
+    }
+
+    /// Makes an execution of a revision, whoever it is.
+    pub(crate) fn of(
+        service: &Service,
+        machine: Arc<StateMachine>,
+        identity: Arc<Identity>,
+        input: Document,
+        input_bytes: usize,
+    ) -> Result<Self, Fault> {
         machine.runnable.as_ref().map_err(|diagnostics| Fault::invalid_definition(diagnostics))?;
-        let asked = Asked::of(machine, service.history_level());
-        Ok(Self { identity: target.identity(name), machine: target.machine, input, input_bytes, asked })
+        let asked = Asked::of(&machine, service.history_level());
+        Ok(Self { identity, machine, input, input_bytes, asked })
     }
 
     fn start(&self, service: &Service) -> Start {
@@ -70,78 +83,105 @@ impl Launch {
         service.executions().keep(&identity.execution_arn, Record::over(self.identity, self.input, finished), bytes);
     }
 
-    /// Starts it, to be carried on by the engine. Returns the time of the start.
-    pub(crate) fn detach(self, service: &Service) -> Result<Timestamp, Fault> {
-        let (detached, start, on_finish) = self.detached(service);
-        detached.begun(service, service.engine().start(start, on_finish))
-    }
-
-    /// What the engine needs to carry it on, and what is to be done about its answer.
-    fn detached(self, service: &Service) -> (Detached, Start, OnFinish) {
-        let start = self.start(service);
-        let Self { identity, input, input_bytes, asked, .. } = self;
-        let (started, stopper) = (clock::now(), Arc::new(Stopper::default()));
-        // The record comes first: an execution that never waits is over before `start` returns.
-        let record = Record::running(Arc::clone(&identity), input.clone(), started, &stopper);
-        service.executions().keep(&identity.execution_arn, record, input_bytes);
-        let detached = Detached { identity: Arc::clone(&identity), started, stopper: Arc::clone(&stopper), asked };
-        let executions = service.executions().clone();
-        let on_finish = move |finished: Finished| {
-            stopper.done();
-            let bytes = input_bytes + output_bytes(&finished);
-            executions.replace(Record::over(identity, input, finished), bytes);
-        };
-        (detached, start, Box::new(on_finish))
-    }
-}
-
-/// Starts all that can be, in one go: who each is and when it began.
-pub(crate) fn detach_all(
-    service: &Service,
-    launches: Vec<Result<Launch, Fault>>,
-) -> Vec<Result<(Arc<Identity>, Timestamp), Fault>> {
-    let mut starts = Vec::with_capacity(launches.len());
-    let detach = |launch: Result<Launch, Fault>| {
-        launch.map(|launch| {
-            let (detached, start, on_finish) = launch.detached(service);
-            starts.push((start, on_finish));
-            detached
-        })
-    };
-    let detached: Vec<Result<Detached, Fault>> = launches.into_iter().map(detach).collect();
-    let mut handles = service.engine().start_batch(starts).into_iter();
-    let begun = |detached: Result<Detached, Fault>| {
-        let detached = detached?;
-        let identity = Arc::clone(&detached.identity);
-        let started = detached.begun(service, handles.next().expect("a handle for each start"))?;
-        Ok((identity, started))
-    };
-    detached.into_iter().map(begun).collect()
-}
-
-/// An execution that the engine carries on.
-struct Detached {
-    identity: Arc<Identity>,
-    started: Timestamp,
-    stopper: Arc<Stopper>,
-    asked: Option<Asked>,
-}
-
-impl Detached {
-    /// It began, or it was not let in and leaves nothing behind.
-    fn begun(self, service: &Service, handle: Result<Handle, Saturated>) -> Result<Timestamp, Fault> {
-        match handle {
-            Ok(handle) => {
-                self.stopper.arm(handle);
-                Ok(self.started)
-            }
+    /// Starts it, to be carried on by the engine, once it is durable. Returns the time of the start.
+    pub(crate) async fn detach(self, service: &Service) -> Result<Timestamp, Fault> {
+        let started = clock::now();
+        let accepted = durable::accept(service, &[&self], started).await?.pop().flatten();
+        match self.begin(service, started, accepted.clone()) {
+            Ok(()) => Ok(started),
             Err(saturated) => {
-                service.executions().forget(&self.identity.execution_arn);
-                forget_history(service, self.asked, &self.identity);
+                accepted.into_iter().for_each(Accepted::finish);
                 Err(saturated.into())
             }
         }
     }
+
+    /// Hands it to the engine; at its end what was accepted is finished.
+    pub(crate) fn begin(
+        &self,
+        service: &Service,
+        started: Timestamp,
+        accepted: Option<Accepted>,
+    ) -> Result<(), Saturated> {
+        let (stopper, start, on_finish) = self.detached(service, started, accepted);
+        self.begun(service, &stopper, service.engine().start(start, on_finish))
+    }
+
+    /// What the engine needs to carry it on.
+    fn detached(
+        &self,
+        service: &Service,
+        started: Timestamp,
+        accepted: Option<Accepted>,
+    ) -> (Arc<Stopper>, Start, OnFinish) {
+        let start = self.start(service);
+        let (identity, input, input_bytes) = (Arc::clone(&self.identity), self.input.clone(), self.input_bytes);
+        let stopper = Arc::new(Stopper::default());
+        // The record comes first: an execution that never waits is over before `start` returns.
+        let record = Record::running(Arc::clone(&identity), input.clone(), started, &stopper);
+        service.executions().keep(&identity.execution_arn, record, input_bytes);
+        let (executions, stoppable) = (service.executions().clone(), Arc::clone(&stopper));
+        let on_finish = move |finished: Finished| {
+            stoppable.done();
+            let bytes = input_bytes + output_bytes(&finished);
+            executions.replace(Record::over(identity, input, finished), bytes);
+            accepted.into_iter().for_each(Accepted::finish);
+        };
+        (stopper, start, Box::new(on_finish))
+    }
+
+    /// It began, or it was not let in and leaves nothing behind.
+    fn begun(&self, service: &Service, stopper: &Stopper, handle: Result<Handle, Saturated>) -> Result<(), Saturated> {
+        match handle {
+            Ok(handle) => {
+                stopper.arm(handle);
+                Ok(())
+            }
+            Err(saturated) => {
+                service.executions().forget(&self.identity.execution_arn);
+                forget_history(service, self.asked, &self.identity);
+                Err(saturated)
+            }
+        }
+    }
+}
+
+/// Starts all that can be, in one go, once they are durable: who each is and when it began.
+pub(crate) async fn detach_all(
+    service: &Service,
+    launches: Vec<Result<Launch, Fault>>,
+) -> Vec<Result<(Arc<Identity>, Timestamp), Fault>> {
+    let started = clock::now();
+    let right: Vec<&Launch> = launches.iter().filter_map(|launch| launch.as_ref().ok()).collect();
+    let accepted = match durable::accept(service, &right, started).await {
+        Ok(accepted) => accepted,
+        Err(fault) => {
+            service.refuse(&fault);
+            return launches.into_iter().map(|launch| Err(launch.err().unwrap_or_else(Fault::throttled))).collect();
+        }
+    };
+    let detached =
+        right.iter().zip(&accepted).map(|(launch, accepted)| launch.detached(service, started, accepted.clone()));
+    let (stoppers, starts): (Vec<_>, Vec<_>) =
+        detached.map(|(stopper, start, on_finish)| (stopper, (start, on_finish))).unzip();
+    let handles = service.engine().start_batch(starts);
+    let mut begun =
+        right.iter().zip(accepted).zip(stoppers.iter().zip(handles)).map(|((launch, accepted), (stopper, handle))| {
+            match launch.begun(service, stopper, handle) {
+                Ok(()) => Ok((Arc::clone(&launch.identity), started)),
+                Err(saturated) => {
+                    accepted.into_iter().for_each(Accepted::finish);
+                    Err(saturated.into())
+                }
+            }
+        });
+    let answer = |launch: &Result<Launch, Fault>| launch.is_ok().then(|| begun.next().expect("one for each"));
+    let begun: Vec<_> = launches.iter().map(answer).collect();
+    launches
+        .into_iter()
+        .zip(begun)
+        .map(|(launch, begun)| begun.unwrap_or_else(|| Err(launch.err().expect("it is none"))))
+        .collect()
 }
 
 fn forget_history(service: &Service, asked: Option<Asked>, identity: &Identity) {

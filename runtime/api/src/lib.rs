@@ -28,6 +28,7 @@
 mod aside;
 mod aws;
 mod body;
+mod durable;
 mod echo;
 mod executions;
 mod fault;
@@ -41,6 +42,7 @@ mod serve;
 mod service;
 mod web;
 
+pub use durable::AcceptedStart;
 pub use echo::serve_echo;
 pub use history::{LogSink, Logs, named_level};
 pub use limits::Limits;

@@ -9,12 +9,13 @@ use crate::{Limits, aws, web};
 use bytes::Bytes;
 use fleetstep_catalog::{Catalog, StateMachine, StateMachineArn, Target, Version};
 use fleetstep_document::ObjectBuilder;
-use fleetstep_engine::{Engine, HistoryLevel};
+use fleetstep_engine::{Engine, HistoryLevel, clock};
+use fleetstep_journal::Journal;
 use http_body_util::Full;
 use hyper::body::Body;
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Takes a line about the host.
@@ -33,6 +34,8 @@ pub struct Options {
     pub aws_extensions: bool,
     /// Where the events go that `loggingConfiguration` asks for.
     pub logs: Logs,
+    /// What makes asynchronous starts durable before they are acknowledged; without one they live in memory.
+    pub journal: Option<Arc<dyn Journal>>,
 }
 
 /// The API over one catalog and one engine. Cheap to clone; every clone is the same service.
@@ -51,6 +54,8 @@ struct Shared {
     /// Told what is wrong with the host.
     report: Report,
     options: Options,
+    /// When the operator was last told what happens to every request of a kind, in seconds.
+    told: AtomicI64,
     /// Set once, when the server is told to stop.
     withdrawn: AtomicBool,
 }
@@ -64,8 +69,10 @@ impl Service {
         let (executions, histories) = (Executions::new(limits), Histories::new(limits));
         let budget = Budget::new(limits.arriving_bytes_max);
         let uploads = Semaphore::new(limits.uploads_max);
-        let withdrawn = AtomicBool::new(false);
-        Self(Arc::new(Shared { catalog, engine, executions, histories, budget, uploads, report, options, withdrawn }))
+        let (told, withdrawn) = (AtomicI64::new(i64::MIN), AtomicBool::new(false));
+        let shared =
+            Shared { catalog, engine, executions, histories, budget, uploads, report, options, told, withdrawn };
+        Self(Arc::new(shared))
     }
 
     /// Answers a request. Whatever is wrong with it, there is an answer.
@@ -82,7 +89,7 @@ impl Service {
         }
         let answered = match head.uri.path() {
             "/healthz" => self.health(&head.method, true),
-            "/readyz" => self.health(&head.method, !self.0.withdrawn.load(Ordering::Relaxed)),
+            "/readyz" => self.health(&head.method, !self.is_withdrawn()),
             path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
             path => Err(Fault::new(Kind::NotFound, format!("There is nothing at {path}: the interface is below /v1/"))),
         };
@@ -102,9 +109,22 @@ impl Service {
     /// Reports a fault that is the host's; all others are the caller's business alone.
     pub(crate) fn refuse<'a>(&self, fault: &'a Fault) -> &'a Fault {
         if let Some(cause) = fault.cause() {
-            (self.0.report)(cause);
+            self.report(cause);
         }
         fault
+    }
+
+    /// Tells the operator.
+    pub(crate) fn report(&self, problem: &str) {
+        (self.0.report)(problem);
+    }
+
+    /// Tells the operator of what may happen to every request: once a second is enough.
+    pub(crate) fn report_seldom(&self, problem: &str) {
+        let now = clock::now().as_millis() / 1_000;
+        if self.0.told.swap(now, Ordering::Relaxed) != now {
+            self.report(problem);
+        }
     }
 
     fn health(&self, method: &Method, well: bool) -> Result<Reply, Fault> {
@@ -176,6 +196,16 @@ impl Service {
     /// Whether the AWS protocol serves what goes beyond the service.
     pub(crate) fn has_aws_extensions(&self) -> bool {
         self.0.options.aws_extensions
+    }
+
+    /// What makes starts durable.
+    pub(crate) fn journal(&self) -> Option<&Arc<dyn Journal>> {
+        self.0.options.journal.as_ref()
+    }
+
+    /// Whether the server was told to stop.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.0.withdrawn.load(Ordering::Relaxed)
     }
 
     /// From now on the service says that it is not ready; it answers all the same.

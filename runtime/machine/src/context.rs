@@ -36,7 +36,7 @@ impl Context<'_> {
             .with("StartTime", date_time(self.execution.started))
             .with("Name", identity.execution_name.clone())
             .with("RoleArn", role(&identity.role_arn))
-            .with("RedriveCount", 0_i64);
+            .with("RedriveCount", identity.redrive_count);
         let machine = ObjectBuilder::with_capacity(2)
             .with("Id", identity.state_machine_arn.clone())
             .with("Name", identity.state_machine_name.clone());

@@ -19,4 +19,6 @@ pub struct Identity {
     pub state_machine_version_arn: Option<Text>,
     /// ARN of the alias that it was started by.
     pub state_machine_alias_arn: Option<Text>,
+    /// How often it was begun again after it was cut off (`$$.Execution.RedriveCount`).
+    pub redrive_count: u32,
 }

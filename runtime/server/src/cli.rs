@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{bench, logs, run, serve, validate};
+use crate::commands::{bench, journal, logs, run, serve, validate};
 use crate::terminal;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +36,8 @@ enum Command {
     Logs(logs::Logs),
     /// Check definitions and show every diagnostic with its place
     Validate(validate::Validate),
+    /// Look into the journal of accepted starts, or repair it
+    Journal(journal::JournalCommand),
     /// Load a server, or the engine in this process, and measure what it keeps
     Bench(bench::Bench),
 }
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Logs(logs) => logs.execute(),
         Command::Validate(validate) => validate.execute(),
+        Command::Journal(journal) => journal.execute(),
         Command::Bench(bench) => bench.execute(),
     };
     done.unwrap_or_else(|error| {

@@ -8,6 +8,7 @@ pub mod cli;
 mod commands;
 pub mod deploy;
 pub mod guests;
+mod journal;
 mod manifest;
 pub mod runtime;
 pub mod serving;

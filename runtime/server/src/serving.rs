@@ -1,6 +1,7 @@
 //! A server from settings and a deployment: the one way in which the command, the tests and the benches start it.
 
 use crate::deploy::Deployment;
+use crate::journal;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::terminal::progress;
@@ -32,6 +33,7 @@ pub async fn serve<S: Future<Output = ()>>(
         progress(format_args!("warning: {problem}"));
     }
     deployment.deploy(&runtime.catalog).await?;
+    let (journal, unfinished) = journal::open(settings).await?;
     let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let stop = ready(listener.local_addr()?);
     let limits = Limits { patience: Duration::from_secs(settings.drain_seconds), ..Limits::default() };
@@ -40,9 +42,13 @@ pub async fn serve<S: Future<Output = ()>>(
         history_level: settings.history_level,
         aws_extensions: settings.aws_extensions,
         logs: logs.clone(),
+        journal: journal.clone(),
     };
     let service = Service::new(runtime.catalog, runtime.engine, options, report);
+    let rerun = tokio::spawn(journal::rerun(service.clone(), unfinished));
     let drained = fleetstep_api::serve(vec![listener], service, stop).await;
+    rerun.await?;
+    journal::flush(journal).await;
     let unwritten = tokio::task::spawn_blocking(move || logs.close(LOG_PATIENCE)).await?;
     if unwritten > 0 {
         progress(format_args!("error: {unwritten} log events were not written"));

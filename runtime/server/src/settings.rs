@@ -19,6 +19,7 @@ pub struct FileSettings {
     listen: Option<String>,
     data_dir: Option<PathBuf>,
     in_memory: Option<bool>,
+    durability: Option<Durability>,
     region: Option<String>,
     account: Option<String>,
     executions_running_max: Option<usize>,
@@ -51,6 +52,9 @@ pub struct ServerFlags {
     /// Keep nothing over a restart
     #[arg(long, conflicts_with = "data_dir")]
     pub in_memory: bool,
+    /// When an asynchronous start is acknowledged: once it is durable in the data directory, or in memory at once [default: journal; memory with --in-memory]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub durability: Option<Durability>,
     /// Region in every ARN [default: us-east-1]
     #[arg(long)]
     pub region: Option<String>,
@@ -78,6 +82,17 @@ pub struct ServerFlags {
     /// Let the AWS protocol describe, list, stop and tell the history of express executions, which AWS refuses
     #[arg(long)]
     pub aws_extensions: bool,
+}
+
+/// What an acknowledgement of an asynchronous start promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// It runs, at least once, even after a crash of the process or the machine
+    Journal,
+    /// It runs unless the process ends
+    #[default]
+    Memory,
 }
 
 /// The levels of a `loggingConfiguration`.
@@ -113,6 +128,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where the catalog lives; `None` keeps it in memory.
     pub data_dir: Option<PathBuf>,
+    /// What an acknowledgement of an asynchronous start promises; the journal needs a data directory.
+    pub durability: Durability,
     /// Where compiled modules are cached when there is no data directory.
     pub cache_dir: Option<PathBuf>,
     /// Region in every ARN.
@@ -140,6 +157,7 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8083)),
             data_dir: None,
+            durability: Durability::Memory,
             cache_dir: user_cache_dir(),
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
@@ -157,18 +175,24 @@ impl Default for Settings {
 impl Settings {
     /// The settings of one execution in this process: in memory, where the manifest's table says that it is.
     pub(crate) fn in_process(file: FileSettings) -> Result<Self> {
-        Self::resolve(ServerFlags { in_memory: true, ..ServerFlags::default() }, file)
+        let durability = Some(Durability::Memory);
+        Self::resolve(ServerFlags { in_memory: true, durability, ..ServerFlags::default() }, file)
     }
 
     /// The settings that `flags` and the manifest's table give together.
     ///
     /// # Errors
-    /// An address that cannot be read, or no calls.
+    /// An address that cannot be read, no calls, or a journal without a place.
     pub fn resolve(flags: ServerFlags, file: FileSettings) -> Result<Self> {
         let defaults = Self::default();
         let listen = flags.listen.or(file.listen).unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
         let in_memory = flags.in_memory || (flags.data_dir.is_none() && file.in_memory.unwrap_or(false));
         let data_dir = flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT));
+        let by_default = if in_memory { Durability::Memory } else { Durability::Journal };
+        let durability = flags.durability.or(file.durability).unwrap_or(by_default);
+        if in_memory && durability == Durability::Journal {
+            bail!("durability is journal, but nothing is kept over a restart: name a data directory instead");
+        }
         let calls_running_max =
             flags.calls_running_max.or(file.calls_running_max).unwrap_or(defaults.calls_running_max);
         if calls_running_max == 0 {
@@ -179,6 +203,7 @@ impl Settings {
                 .parse()
                 .with_context(|| format!("`{listen}` is no ADDRESS:PORT such as {LISTEN_DEFAULT}"))?,
             data_dir: (!in_memory).then_some(data_dir),
+            durability,
             cache_dir: defaults.cache_dir,
             region: flags.region.or(file.region).unwrap_or(defaults.region),
             account: flags.account.or(file.account).unwrap_or(defaults.account),
@@ -230,6 +255,17 @@ mod tests {
         let settings = Settings::in_process(toml::from_str(file).unwrap()).unwrap();
         assert_eq!((settings.region.as_str(), settings.account.as_str()), ("eu-west-1", "123456789012"));
         assert_eq!(settings.data_dir, None);
+    }
+
+    #[test]
+    fn a_journal_needs_a_place_and_is_the_default_where_there_is_one() {
+        let resolve = |flags: ServerFlags, file: &str| Settings::resolve(flags, toml::from_str(file).unwrap());
+        let durability = |flags, file| resolve(flags, file).unwrap().durability;
+        assert_eq!(durability(ServerFlags::default(), ""), Durability::Journal);
+        assert_eq!(durability(ServerFlags::default(), "durability = \"memory\""), Durability::Memory);
+        assert_eq!(durability(ServerFlags { in_memory: true, ..ServerFlags::default() }, ""), Durability::Memory);
+        let error = resolve(ServerFlags::default(), "in_memory = true\ndurability = \"journal\"").unwrap_err();
+        assert!(error.to_string().contains("name a data directory"), "{error}");
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub(super) async fn answer(service: &Service, operation: Operation, body: &[u8])
     };
     match operation {
         Operation::StartSyncExecution => start_sync(service, &asked).await,
-        _ => start(service, &asked),
+        _ => start(service, &asked).await,
     }
 }
 
@@ -129,10 +129,10 @@ async fn start_sync(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault
 }
 
 /// `StartExecution`
-fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
+async fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
     let launch = asked.launch(service)?;
     let arn = launch.identity.execution_arn.clone();
-    let started = launch.detach(service)?;
+    let started = launch.detach(service).await?;
     Ok(page::written(|out| {
         member(out, b"{\"executionArn\":", &arn);
         out.extend_from_slice(b",\"startDate\":");

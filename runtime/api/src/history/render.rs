@@ -3,7 +3,6 @@
 use super::Subject;
 use crate::executions::{Origin, push_qualified};
 use crate::reply::{epoch_seconds, iso_date};
-use arcstr::literal;
 use fleetstep_catalog::Resource;
 use fleetstep_document::{Document, ObjectBuilder, Text};
 use fleetstep_engine::{Failure, Happening, HistoryEvent, TaskId};
@@ -66,7 +65,7 @@ impl Subject {
             .with("previous_event_id", event.previous.to_string())
             .with("event_timestamp", event.at.as_millis().to_string())
             .with("execution_arn", self.identity.execution_arn.clone())
-            .with("redrive_count", literal!("0"))
+            .with("redrive_count", self.identity.redrive_count.to_string())
             .build()
     }
 

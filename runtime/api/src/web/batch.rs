@@ -40,7 +40,7 @@ pub(super) async fn batch<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Re
     let mut out = Vec::with_capacity(lines.len() * LINE_BYTES);
     let is_async = super::workflows::responds_async(&head.headers);
     if is_async {
-        started(service, launches, &mut out);
+        started(service, launches, &mut out).await;
     } else {
         finished(service, launches, &mut out).await;
     }
@@ -64,8 +64,8 @@ fn launch(service: &crate::Service, target: &Target, line: &str) -> Result<Launc
 }
 
 /// Starts all that can be started.
-fn started(service: &crate::Service, launches: Vec<Result<Launch, Fault>>, out: &mut Vec<u8>) {
-    for answer in detach_all(service, launches) {
+async fn started(service: &crate::Service, launches: Vec<Result<Launch, Fault>>, out: &mut Vec<u8>) {
+    for answer in detach_all(service, launches).await {
         match answer {
             Ok((identity, at)) => write_started(&identity, at, out),
             Err(fault) => write_refused(service.refuse(&fault), out),

@@ -196,7 +196,7 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let input = if has_json(&head.headers, &bytes)? { copy_input(text(&bytes)?)? } else { Document::empty_object() };
     let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?;
     if responds_async(&head.headers) {
-        return start(service, launch);
+        return start(service, launch).await;
     }
     let finished = launch.run(service).await?;
     let (reply, output_bytes) = run_reply(&launch, &finished);
@@ -210,9 +210,9 @@ pub(super) fn responds_async(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split([',', ';'])).any(|token| token.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-fn start(service: &crate::Service, launch: Launch) -> Result<Reply, Fault> {
+async fn start(service: &crate::Service, launch: Launch) -> Result<Reply, Fault> {
     let identity = Arc::clone(&launch.identity);
-    let started = launch.detach(service)?;
+    let started = launch.detach(service).await?;
     let body = ObjectBuilder::with_capacity(3)
         .with("executionArn", identity.execution_arn.clone())
         .with("status", "RUNNING")

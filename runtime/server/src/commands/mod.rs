@@ -1,6 +1,7 @@
 //! One file for each subcommand.
 
 pub(crate) mod bench;
+pub(crate) mod journal;
 pub(crate) mod logs;
 pub(crate) mod run;
 pub(crate) mod serve;
