@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod conformance;
+pub mod crash;
 pub mod http;
 pub mod markdown;
 pub mod program;

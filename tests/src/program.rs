@@ -67,6 +67,22 @@ impl Serving {
         Ok(Self { process, said, address, announced })
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it at once, as a crash does, and waits until it is gone.
+    ///
+    /// # Errors
+    /// A process that cannot be ended.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
     /// Sends SIGTERM.
     ///
     /// # Errors

@@ -335,19 +335,22 @@ impl Executions {
 
     /// Keeps a record in place of the one that is there, if it is there still.
     pub(crate) fn replace(&self, record: Record, payload_bytes: usize) {
-        let arn = Text::from(record.arn());
-        self.forget(&arn);
-        self.keep(&arn, record, payload_bytes);
+        let Some(key) = Key::of(record.arn()) else { return };
+        let mut shard = self.shard(key);
+        // Where the oldest began later, the one that began with this one is forgotten: nothing is to be looked for.
+        let may_be_there = shard.entries.front().is_some_and(|oldest| oldest.record.started <= record.started);
+        let before = if may_be_there { shard.take(key) } else { None };
+        let forgotten = shard.push(Entry { key, bytes: payload_bytes + RECORD_BYTES, record });
+        drop(shard);
+        // Dropped here, where nobody waits for the lock.
+        drop((before, forgotten));
     }
 
     /// Drops the record of an execution.
     pub(crate) fn forget(&self, arn: &str) {
         let Some(key) = Key::of(arn) else { return };
-        let mut shard = self.shard(key);
-        if let Some(at) = shard.entries.iter().position(|entry| entry.key == key) {
-            let entry = shard.entries.remove(at);
-            shard.bytes -= entry.map_or(0, |entry| entry.bytes);
-        }
+        let before = self.shard(key).take(key);
+        drop(before);
     }
 
     /// What is known of an execution.
@@ -411,6 +414,14 @@ impl Executions {
 }
 
 impl Shard {
+    /// Takes an entry out. It is looked for from the newest on: most executions are short.
+    fn take(&mut self, key: Key) -> Option<Entry> {
+        let at = self.entries.iter().rposition(|entry| entry.key == key)?;
+        let entry = self.entries.remove(at)?;
+        self.bytes -= entry.bytes;
+        Some(entry)
+    }
+
     /// Adds an entry, and returns those that have to go for it. One that is too large for the shard goes itself.
     fn push(&mut self, entry: Entry) -> Vec<Entry> {
         self.bytes += entry.bytes;

@@ -14,35 +14,46 @@ const COPIED_BYTES_MAX: usize = 8 << 10;
 #[derive(Default)]
 struct Desk {
     buffer: Vec<u8>,
-    page: BytesMut,
+    /// For answers that are kept.
+    kept: BytesMut,
+    /// For all others: what is kept must not hold a page of them.
+    passing: BytesMut,
 }
 
 thread_local! {
     static DESK: RefCell<Desk> = RefCell::default();
 }
 
-/// What `write` writes. It writes to a buffer that is there already, and must not come here again.
-pub(crate) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+/// What `write` writes, to be kept. It writes to a buffer that is there already, and must not come here again.
+pub(crate) fn kept(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    written(write, |desk| &mut desk.kept)
+}
+
+/// What `write` writes, to be sent and forgotten.
+pub(crate) fn passing(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    written(write, |desk| &mut desk.passing)
+}
+
+fn written(write: impl FnOnce(&mut Vec<u8>), page: fn(&mut Desk) -> &mut BytesMut) -> Bytes {
     DESK.with_borrow_mut(|desk| {
-        desk.buffer.clear();
-        write(&mut desk.buffer);
-        if desk.buffer.len() > COPIED_BYTES_MAX { std::mem::take(&mut desk.buffer).into() } else { desk.cut() }
+        let mut buffer = std::mem::take(&mut desk.buffer);
+        buffer.clear();
+        write(&mut buffer);
+        if buffer.len() > COPIED_BYTES_MAX {
+            return buffer.into();
+        }
+        let cut = cut(page(desk), &buffer);
+        desk.buffer = buffer;
+        cut
     })
 }
 
-/// A copy of a short text.
-pub(crate) fn copied(text: &[u8]) -> Bytes {
-    written(|out| out.extend_from_slice(text))
-}
-
-impl Desk {
-    fn cut(&mut self) -> Bytes {
-        if self.page.capacity() < self.buffer.len() {
-            self.page = BytesMut::with_capacity(PAGE_BYTES);
-        }
-        self.page.extend_from_slice(&self.buffer);
-        self.page.split().freeze()
+fn cut(page: &mut BytesMut, text: &[u8]) -> Bytes {
+    if page.capacity() < text.len() {
+        *page = BytesMut::with_capacity(PAGE_BYTES);
     }
+    page.extend_from_slice(text);
+    page.split().freeze()
 }
 
 #[cfg(test)]
@@ -52,7 +63,7 @@ mod tests {
     #[test]
     fn answers_stay_as_they_were_written() {
         let lengths = || (0..200).map(|at| at * 97 % (COPIED_BYTES_MAX + 100));
-        let answers: Vec<Bytes> = lengths().map(|length| written(|out| out.resize(length, length as u8))).collect();
+        let answers: Vec<Bytes> = lengths().map(|length| kept(|out| out.resize(length, length as u8))).collect();
         for (length, answer) in lengths().zip(answers) {
             assert_eq!(answer, vec![length as u8; length]);
         }

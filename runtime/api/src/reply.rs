@@ -32,7 +32,8 @@ pub(crate) fn aws_fault(body: &Document, status: StatusCode) -> Reply {
 }
 
 fn add_aws_headers(reply: &mut Reply) {
-    let request_id = HeaderValue::from_maybe_shared(page::copied(Uuid::random().as_bytes()));
+    let request_id =
+        HeaderValue::from_maybe_shared(page::passing(|out| out.extend_from_slice(Uuid::random().as_bytes())));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
     headers.insert(REQUEST_ID, request_id.expect("a UUID is a header value"));

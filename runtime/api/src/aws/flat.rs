@@ -120,12 +120,13 @@ impl<'a> Reader<'a> {
             if scratch.len() < room {
                 scratch.resize(room, 0);
             }
-            let length = self.unescape(scratch)?;
-            let text = Text::from(std::str::from_utf8(&scratch[..length]).ok()?);
+            let text =
+                self.unescape(scratch).and_then(|length| std::str::from_utf8(&scratch[..length]).ok().map(Text::from));
+            // Whether it was read or left to the general reader.
             if scratch.capacity() > SCRATCH_BYTES_MAX {
                 *scratch = Vec::new();
             }
-            Some(text)
+            text
         })?;
         Some(Input { text, escaped: &self.text[start..self.at - 1] })
     }

@@ -117,7 +117,8 @@ pub(super) async fn answer(service: &Service, operation: Operation, body: &[u8])
 async fn start_sync(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
     let launch = asked.launch(service)?;
     let finished = launch.run(service).await?;
-    let body = page::written(|out| write_answer(asked, &launch.identity, &finished, out));
+    let write = |out: &mut Vec<u8>| write_answer(asked, &launch.identity, &finished, out);
+    let body = if asked.metadata_only { page::passing(write) } else { page::kept(write) };
     if asked.metadata_only {
         let bytes = output_bytes(&finished);
         launch.keep(service, finished, bytes);
@@ -133,7 +134,7 @@ async fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
     let launch = asked.launch(service)?;
     let arn = launch.identity.execution_arn.clone();
     let started = launch.detach(service).await?;
-    Ok(page::written(|out| {
+    Ok(page::passing(|out| {
         member(out, b"{\"executionArn\":", &arn);
         out.extend_from_slice(b",\"startDate\":");
         write_epoch_seconds(started, out);
