@@ -1,7 +1,7 @@
 //! Every bench, by name.
 
 use crate::figure::Report;
-use crate::{call, compare, document, expr, idle, inprocess, neighbours, parked, start_up, starts, step};
+use crate::{call, compare, document, expr, functions, idle, inprocess, neighbours, parked, start_up, starts, step};
 use anyhow::Result;
 
 /// What a bench has to know.
@@ -69,6 +69,7 @@ pub(crate) const BENCHES: &[Bench] = &[
     bench("step", Cores::One, 2, "a Pass and a Choice, in the pure core", step::measure),
     bench("call", Cores::One, 3, "one Pass and one Wasm task, in process", call::measure),
     bench("inprocess", Cores::All, 5, "whole executions with no HTTP: one core, two cores, a Map", inprocess::measure),
+    bench("functions", Cores::One, 5, "200 functions in turn beside one, in process", functions::measure),
     bench("compare", Cores::All, 12, "StartSyncExecution over HTTP beside a bare echo and other systems", compare::measure),
     bench("async", Cores::All, 3, "asynchronous starts acknowledged over HTTP, in batches and one by one", starts::measure),
     bench("parked", Cores::All, 4, "bytes of a parked execution", parked::measure),

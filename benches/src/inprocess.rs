@@ -44,7 +44,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Report> {
 }
 
 /// A machine with what runs it.
-fn machine(runtime: &Runtime, name: &str) -> Result<(Arc<StateMachine>, Runnable)> {
+pub(crate) fn machine(runtime: &Runtime, name: &str) -> Result<(Arc<StateMachine>, Runnable)> {
     let machine = runtime.catalog.state_machine(name).with_context(|| format!("workflow {name}"))?;
     match &machine.runnable {
         Ok(runnable) => Ok((Arc::clone(&machine), runnable.clone())),
@@ -102,7 +102,7 @@ fn passes(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>
 }
 
 /// One execution from text to text.
-fn whole(handle: &Handle, engine: &Engine, machine: &StateMachine, runnable: &Runnable) -> Result<()> {
+pub(crate) fn whole(handle: &Handle, engine: &Engine, machine: &StateMachine, runnable: &Runnable) -> Result<()> {
     let input = Document::parse(step::ORDER.as_bytes())?;
     let start = start(runnable, machine.identity(None), input);
     match handle.block_on(engine.run(start))?.outcome {
@@ -179,7 +179,8 @@ fn nanos(rounds: usize, times: u32, work: impl Fn() -> Result<()>) -> Result<Vec
     (0..rounds).map(round).collect()
 }
 
-fn spent(times: u32, work: impl Fn() -> Result<()>) -> Result<Duration> {
+/// CPU time of so many runs of `work`.
+pub(crate) fn spent(times: u32, work: impl Fn() -> Result<()>) -> Result<Duration> {
     let before = thread_cpu_time();
     for _ in 0..times {
         work()?;

@@ -18,6 +18,7 @@ mod expr;
 mod figure;
 mod figures;
 mod fleet;
+mod functions;
 mod history;
 mod http;
 mod idle;
