@@ -25,8 +25,13 @@ impl Runtime {
         let place = Place::new(&settings.region, &settings.account)?;
         let cache_dir =
             settings.data_dir.as_ref().or(settings.cache_dir.as_ref()).map(|folder| folder.join("artefacts"));
-        let sandbox =
-            SandboxConfig { cache_dir, instances_max: settings.calls_running_max, ..SandboxConfig::default() };
+        let sandbox = SandboxConfig {
+            cache_dir,
+            instances_max: settings.calls_running_max,
+            memory_resident_bytes: settings.memory_resident_kib as usize * 1024,
+            pagemap_scan: settings.page_scan,
+            ..SandboxConfig::default()
+        };
         let in_data_dir = || match &settings.data_dir {
             Some(folder) => format!("cannot use the data directory {}", folder.display()),
             None => "cannot set up the sandbox".to_owned(),

@@ -24,6 +24,8 @@ pub struct FileSettings {
     account: Option<String>,
     executions_running_max: Option<usize>,
     calls_running_max: Option<u32>,
+    memory_resident_kib: Option<u32>,
+    page_scan: Option<bool>,
     drain_seconds: Option<u64>,
     history_level: Option<Level>,
     log_stdout: Option<bool>,
@@ -67,6 +69,12 @@ pub struct ServerFlags {
     /// Task calls that may run at once in all functions together [default: 1000]
     #[arg(long, value_name = "N")]
     pub calls_running_max: Option<u32>,
+    /// KiB of memory that stay in place for each of these calls, once used [default: 256]
+    #[arg(long, value_name = "N")]
+    pub memory_resident_kib: Option<u32>,
+    /// Ask the kernel which pages a call wrote, and clear only these [default: true]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
+    pub page_scan: Option<bool>,
     /// Seconds that running executions get to end after SIGTERM [default: 30]
     #[arg(long, value_name = "N")]
     pub drain_seconds: Option<u64>,
@@ -140,6 +148,10 @@ pub struct Settings {
     pub executions_running_max: usize,
     /// Task calls that may run at once.
     pub calls_running_max: u32,
+    /// KiB of memory that stay in place for each of these calls, so that the next makes no page fault.
+    pub memory_resident_kib: u32,
+    /// Whether the kernel is asked which pages a call wrote.
+    pub page_scan: bool,
     /// Seconds that running executions get to end when the server stops.
     pub drain_seconds: u64,
     /// What is kept in memory of every history.
@@ -163,6 +175,8 @@ impl Default for Settings {
             account: "000000000000".to_owned(),
             executions_running_max: 100_000,
             calls_running_max: 1_000,
+            memory_resident_kib: 256,
+            page_scan: true,
             drain_seconds: 30,
             history_level: HistoryLevel::Off,
             log_stdout: false,
@@ -212,6 +226,11 @@ impl Settings {
                 .or(file.executions_running_max)
                 .unwrap_or(defaults.executions_running_max),
             calls_running_max,
+            memory_resident_kib: flags
+                .memory_resident_kib
+                .or(file.memory_resident_kib)
+                .unwrap_or(defaults.memory_resident_kib),
+            page_scan: flags.page_scan.or(file.page_scan).unwrap_or(defaults.page_scan),
             drain_seconds: flags.drain_seconds.or(file.drain_seconds).unwrap_or(defaults.drain_seconds),
             history_level: flags.history_level.or(file.history_level).map_or(defaults.history_level, Into::into),
             log_stdout: flags.log_stdout || file.log_stdout.unwrap_or(false),
@@ -239,6 +258,16 @@ mod tests {
         let settings = Settings::resolve(flags, file).unwrap();
         assert_eq!((settings.listen.port(), settings.region.as_str()), (2, "eu-west-1"));
         assert_eq!((settings.account.as_str(), settings.data_dir), ("000000000000", None));
+    }
+
+    #[test]
+    fn how_memory_is_kept_and_cleared_is_set_by_the_file_and_by_flags() {
+        let file = || toml::from_str("memory_resident_kib = 16384\npage_scan = false").unwrap();
+        let settings = Settings::resolve(ServerFlags::default(), file()).unwrap();
+        assert_eq!((settings.memory_resident_kib, settings.page_scan), (16_384, false));
+        let flags = ServerFlags { memory_resident_kib: Some(0), page_scan: Some(true), ..ServerFlags::default() };
+        let settings = Settings::resolve(flags, file()).unwrap();
+        assert_eq!((settings.memory_resident_kib, settings.page_scan), (0, true));
     }
 
     #[test]
