@@ -102,11 +102,11 @@ pub(crate) fn restrict(store: &mut Store<State>) {
 
 /// The whole call. What it holds is let go in reverse order: the instance first, the permit last.
 async fn run(brief: Brief, mut call: Call) -> Answer {
-    let input = std::mem::replace(&mut call.input, Document::NULL).to_json();
+    let input = std::mem::replace(&mut call.input, Document::NULL).to_json_text();
     let function = Arc::clone(&brief.permit.0);
     match &function.module.linked.code {
         Code::Task { pre, handle } => task(&brief, call, pre, handle, &input).await,
-        Code::Command { .. } | Code::CoreCommand { .. } => command(&brief, call, input).await,
+        Code::Command { .. } | Code::CoreCommand { .. } => command(&brief, call, &input).await,
     }
 }
 
@@ -159,10 +159,11 @@ async fn handled(
     handle.call_async(store, (input,)).await.map(|(handled,)| handled)
 }
 
-async fn command(brief: &Brief, call: Call, input: String) -> Answer {
+async fn command(brief: &Brief, call: Call, input: &str) -> Answer {
     let (stdout, stderr) =
         (Pipe::to_result(), Pipe::to_log(Arc::clone(&brief.permit.0), call.identity.execution_arn.clone()));
-    let streams = || Streams { stdin: input.into(), stdout: stdout.clone(), stderr: stderr.clone() };
+    let streams =
+        || Streams { stdin: Bytes::copy_from_slice(input.as_bytes()), stdout: stdout.clone(), stderr: stderr.clone() };
     let mut store = store(brief, call, streams);
     let status = exit_status(&mut store, &brief.permit.0.module.linked.code).await;
     let Some(written) = stdout.take_result() else {
@@ -206,7 +207,7 @@ fn result(written: &[u8], label: &Text) -> Answer {
     if written.len() > RESULT_BYTES_MAX {
         return Err(failure::result_too_large(label));
     }
-    Document::parse(written).map_err(|error| failure::not_json(&error.to_string()))
+    Document::parse_lazily(written).map_err(|error| failure::not_json(&error.to_string()))
 }
 
 /// Why a guest did not come to its end.

@@ -6,7 +6,7 @@ use wasmtime::component::__internal::wasmtime_environ::component::StringEncoding
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext};
 use wasmtime::component::{ComponentType, Lift};
 
-/// The result of a task: a `string` on the guest's side, parsed on ours.
+/// The result of a task: a `string` on the guest's side, a document on ours, taken apart where somebody looks into it.
 pub(crate) struct Output(pub(crate) Result<Document, ParseError>);
 
 /// `task-error` of the module contract.
@@ -32,7 +32,7 @@ impl Output {
         if text.len() > RESULT_BYTES_MAX {
             return Err(ResultTooLarge(text.len()).into());
         }
-        Ok(Self(Document::parse(text)))
+        Ok(Self(Document::parse_lazily(text)))
     }
 
     /// Parses the text where it lies; `None` when it is not in UTF-8.
