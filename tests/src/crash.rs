@@ -3,7 +3,8 @@
 mod damage;
 mod load;
 
-pub use damage::damaged;
+pub use damage::{Damage, damaged};
+pub use load::aws;
 
 use crate::http;
 use crate::program::Serving;

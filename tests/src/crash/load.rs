@@ -83,7 +83,10 @@ fn aws_request(operation: &str, body: &Value) -> Vec<u8> {
 }
 
 /// One call of the AWS protocol.
-pub(super) fn aws(address: SocketAddr, operation: &str, body: &Value) -> Result<Value> {
+///
+/// # Errors
+/// No answer in JSON.
+pub fn aws(address: SocketAddr, operation: &str, body: &Value) -> Result<Value> {
     let (_, body) = exchange(&mut TcpStream::connect(address)?, &aws_request(operation, body))?;
     serde_json::from_str(&body).context("an answer in JSON")
 }
