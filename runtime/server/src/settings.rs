@@ -54,8 +54,8 @@ pub struct ServerFlags {
     /// Keep nothing over a restart
     #[arg(long, conflicts_with = "data_dir")]
     pub in_memory: bool,
-    /// When an asynchronous start is acknowledged: once it is durable in the data directory, or in memory at once [default: journal; memory with --in-memory]
-    #[arg(long, value_name = "HOW", value_enum)]
+    /// Acknowledge asynchronous starts once they are on disk (journal) or at once (memory) [default: journal; memory with --in-memory]
+    #[arg(long, value_name = "HOW", hide_possible_values = true)]
     pub durability: Option<Durability>,
     /// Region in every ARN [default: us-east-1]
     #[arg(long)]
