@@ -3,6 +3,7 @@
 use crate::template::{Template, Values};
 use memchr::memmem;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 use thiserror::Error;
 
 /// Workflows of one load.
@@ -240,8 +241,8 @@ impl Workload {
 
 /// The verdict that the body of a result names.
 fn status_of(body: &[u8]) -> Option<Verdict> {
-    const MEMBER: &[u8] = b"\"status\":\"";
-    let value = &body[memmem::find(body, MEMBER)? + MEMBER.len()..];
+    static MEMBER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"status\":\""));
+    let value = &body[MEMBER.find(body)? + MEMBER.needle().len()..];
     let verdicts: [(&[u8], Verdict); 4] = [
         (b"SUCCEEDED\"", Verdict::Succeeded),
         (b"FAILED\"", Verdict::Failed),

@@ -1,5 +1,6 @@
 //! One connection: requests go out, answers come in, in the same order.
 
+use crate::clock::Clock;
 use crate::measure::Sent;
 use crate::wire::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, Response, WireError, parse};
 use mio::net::TcpStream;
@@ -93,8 +94,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what is there, through `scratch`, and hands over every answer.
-    pub(super) fn read(&mut self, scratch: &mut [u8], mut take: impl FnMut(Sent, &Response<'_>)) -> Result<(), Broken> {
+    /// Reads what is there, through `scratch`, and hands over every answer with the time at which it was read: those
+    /// of one read arrived together.
+    pub(super) fn read(
+        &mut self,
+        scratch: &mut [u8],
+        clock: Clock,
+        mut take: impl FnMut(Sent, &Response<'_>, u64),
+    ) -> Result<(), Broken> {
         loop {
             let count = match self.stream.read(scratch) {
                 Ok(0) => return Err(Broken::Closed),
@@ -103,7 +110,8 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Broken::Io(error)),
             };
-            self.arrived(&scratch[..count], &mut take)?;
+            let now = clock.now();
+            self.arrived(&scratch[..count], &mut |sent, response| take(sent, response, now))?;
             // Less than there was room for: the socket is empty, and another call would only say so.
             if count < scratch.len() {
                 return Ok(());

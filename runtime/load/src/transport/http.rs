@@ -155,7 +155,7 @@ impl<'a> Driver<'a> {
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             let part = &mut self.part;
-            connection.read(&mut self.scratch, |sent, response| part.answered(sent, response))?;
+            connection.read(&mut self.scratch, part.clock, |sent, response, now| part.answered(sent, response, now))?;
         }
         if !connection.is_queued && connection.sent.len() < self.part.load.pipeline {
             connection.is_queued = true;

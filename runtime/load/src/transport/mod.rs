@@ -63,8 +63,8 @@ impl Part<'_> {
     /// Writes what is due for one connection: whether there was anything, and whether the connection is full.
     fn fill(&mut self, sent: &mut VecDeque<Sent>, out: &mut Vec<u8>) -> (bool, bool) {
         let mut wrote = false;
+        let now = self.clock.now();
         while sent.len() < self.load.pipeline {
-            let now = self.clock.now();
             let Some(intended) = self.pacer.take(now) else { return (wrote, false) };
             let workflow = self.load.workload.write_next(&mut self.values, out);
             sent.push_back(Sent { workflow, intended, sent: now });
@@ -73,8 +73,7 @@ impl Part<'_> {
         (wrote, true)
     }
 
-    fn answered(&mut self, sent: Sent, response: &Response<'_>) {
-        let now = self.clock.now();
+    fn answered(&mut self, sent: Sent, response: &Response<'_>, now: u64) {
         let verdict = self.load.workload.judge(response.status, &response.body);
         if verdict == Verdict::Accepted
             && let Some(follow) = self.follow
