@@ -1,7 +1,7 @@
 //! A report as a page: one file, no network, light or dark as the reader's system is.
 
 use super::plot::{Axis, Line, Plot, SECONDS, Scale};
-use super::{Report, Stage, mebibytes, millis, thousands};
+use super::{Report, Stage, mebibytes, millis, thousands, whole_millis};
 use crate::measure::Spread;
 use std::fmt::Write as _;
 
@@ -79,9 +79,9 @@ fn doubts(out: &mut String, stage: &Stage) {
 
 const SPREAD_HEAD: &str = "<th>p50</th><th>p90</th><th>p99</th><th>p99.9</th><th>p99.99</th><th>max</th>";
 
-fn spread(spread: &Spread) -> String {
+fn spread(spread: &Spread, words: fn(f64) -> String) -> String {
     let Spread { p50, p90, p99, p999, p9999, max, .. } = *spread;
-    [p50, p90, p99, p999, p9999, max].map(|ms| format!("<td>{}</td>", millis(ms))).concat()
+    [p50, p90, p99, p999, p9999, max].map(|ms| format!("<td>{}</td>", escaped(&words(ms)))).concat()
 }
 
 fn latencies(out: &mut String, stage: &Stage) {
@@ -101,25 +101,26 @@ fn latencies(out: &mut String, stage: &Stage) {
     let _ = writeln!(out, "<section><h2>Latency</h2>\n<p>{explained}</p>\n<div class=\"scroll\"><table>");
     let _ = writeln!(out, "<tr><th>milliseconds</th>{SPREAD_HEAD}</tr>");
     if stage.offered.is_some() {
-        let _ = writeln!(out, "<tr><th>from intended</th>{}</tr>", spread(&stage.latency_ms));
-        let _ = writeln!(out, "<tr><th>from sent</th>{}</tr>", spread(&stage.from_sent_ms));
+        let _ = writeln!(out, "<tr><th>from intended</th>{}</tr>", spread(&stage.latency_ms, millis));
+        let _ = writeln!(out, "<tr><th>from sent</th>{}</tr>", spread(&stage.from_sent_ms, millis));
     } else {
-        let _ = writeln!(out, "<tr><th>from sent</th>{}</tr>", spread(&stage.latency_ms));
+        let _ = writeln!(out, "<tr><th>from sent</th>{}</tr>", spread(&stage.latency_ms, millis));
     }
     if stage.workflows.len() > 1 {
         for workflow in &stage.workflows {
-            let _ = writeln!(out, "<tr><th>{}</th>{}</tr>", escaped(&workflow.name), spread(&workflow.latency_ms));
+            let _ =
+                writeln!(out, "<tr><th>{}</th>{}</tr>", escaped(&workflow.name), spread(&workflow.latency_ms, millis));
         }
     }
-    if let Some(seen) = &stage.completions {
-        let _ = writeln!(out, "<tr><th>to the end</th>{}</tr>", spread(&seen.latency_ms));
+    if let Some(seen) = stage.completions.as_ref().filter(|seen| seen.followed > 0) {
+        let _ = writeln!(out, "<tr><th>to the end</th>{}</tr>", spread(&seen.latency_ms, whole_millis));
     }
     out.push_str("</table></div>\n");
     if let Some(seen) = &stage.completions {
         let _ = writeln!(
             out,
-            "<p>Starts are asynchronous: the rows above are to the acknowledgement. The last is from start to end, by the \
-             server’s clock, of the {} executions followed of {} ({} unfinished, {} forgotten).</p>",
+            "<p>Starts are asynchronous: the rows above are to the acknowledgement. From start to end, by the server’s \
+             clock with its grain of a millisecond, {} executions of {} were followed ({} unfinished, {} forgotten).</p>",
             thousands(seen.followed as f64),
             thousands(seen.acknowledged as f64),
             seen.unfinished,

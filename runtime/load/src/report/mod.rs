@@ -262,6 +262,11 @@ fn millis(ms: f64) -> String {
     }
 }
 
+/// A time whose grain is a millisecond.
+fn whole_millis(ms: f64) -> String {
+    if ms < 1.0 { "<1".to_owned() } else { thousands(ms) }
+}
+
 fn mebibytes(bytes: u64) -> String {
     format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// Room for the labels of the axes, in units of the picture.
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 18.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 34.0;
 
@@ -112,13 +112,14 @@ impl Scale {
                 let step = nice((to - from) / count);
                 let first = (from / step).ceil() as i64;
                 let last = (to / step + 1e-9).floor() as i64;
-                (first..=last).map(|n| n as f64 * step).map(|value| (value, short(value, step))).collect()
+                let words = |value: f64| (value, short(value, to, step));
+                (first..=last).map(|n| n as f64 * step).map(words).collect()
             }
             Self::Decades => {
                 let (first, last) = (from.ceil() as i32, to.floor() as i32);
                 let fine: &[f64] = if to - from < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
                 let all = (first - 1..=last).flat_map(|decade| fine.iter().map(move |one| one * 10_f64.powi(decade)));
-                let all = all.map(|value| (value.log10(), short(value, value)));
+                let all = all.map(|value| (value.log10(), short(value, value, value)));
                 all.filter(|(place, _)| (from - 1e-9..=to + 1e-9).contains(place)).collect()
             }
             Self::Nines => {
@@ -128,7 +129,9 @@ impl Scale {
                     2 => "99 %".to_owned(),
                     more => format!("99.{} %", "9".repeat(usize::try_from(more - 2).unwrap_or(1))),
                 };
-                (from as i32..=to as i32).map(|nines| (f64::from(nines), words(nines))).collect()
+                // The words grow with every nine, so that where there is little room every other one has to do.
+                let every = ((to - from) / count * 0.9).ceil().max(1.0) as usize;
+                (from as i32..=to as i32).step_by(every).map(|nines| (f64::from(nines), words(nines))).collect()
             }
         }
     }
@@ -140,9 +143,9 @@ fn nice(step: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * decade).find(|nice| *nice >= step * 0.999).unwrap_or(step)
 }
 
-/// A number on an axis whose neighbours are `step` away.
-fn short(value: f64, step: f64) -> String {
-    let (unit, name) = match step {
+/// A number on an axis that goes to `to`, whose neighbours are `step` away.
+fn short(value: f64, to: f64, step: f64) -> String {
+    let (unit, name) = match to {
         1e6.. => (1e6, "M"),
         1e3.. => (1e3, "k"),
         _ => (1.0, ""),
@@ -244,9 +247,11 @@ mod tests {
     fn axes_are_divided_where_a_person_would() {
         assert_eq!(words(Scale::Linear, 0.0, 54_000.0), ["0", "20k", "40k"]);
         assert_eq!(words(Scale::Linear, 0.0, 1.0), ["0", "0.5", "1.0"]);
+        assert_eq!(words(Scale::Linear, 0.0, 1_700_000.0), ["0", "0.5M", "1.0M", "1.5M"]);
         assert_eq!(words(Scale::Decades, -1.1, 0.6), ["0.1", "0.2", "0.5", "1", "2"]);
         assert_eq!(words(Scale::Decades, -1.0, 3.0), ["0.1", "1", "10", "100", "1k"]);
         assert_eq!(words(Scale::Nines, 0.0, 4.2), ["0", "90 %", "99 %", "99.9 %", "99.99 %"]);
+        assert_eq!(words(Scale::Nines, 0.0, 6.5), ["0", "99 %", "99.99 %", "99.9999 %"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A report in plain text, for a terminal.
 
-use super::{Report, Stage, mebibytes, millis, thousands};
+use super::{Report, Stage, mebibytes, millis, thousands, whole_millis};
 use crate::load::Point;
 use crate::measure::{Counts, Spread};
 use std::fmt::Write as _;
@@ -169,14 +169,15 @@ pub(super) fn kinds(counts: &Counts, reconnects: u64) -> Vec<(u64, String)> {
 fn completions(out: &mut String, stage: &Stage) {
     let Some(seen) = &stage.completions else { return };
     let Spread { p50, p90, p99, max, .. } = seen.latency_ms;
-    let _ = writeln!(
-        out,
-        "\n  to the end     p50 {} ms  p90 {} ms  p99 {} ms  max {} ms (start to end by the server's clock, to the millisecond)",
-        millis(p50),
-        millis(p90),
-        millis(p99),
-        millis(max)
-    );
+    out.push('\n');
+    if seen.followed > 0 {
+        let [p50, p90, p99, max] = [p50, p90, p99, max].map(whole_millis);
+        let _ = writeln!(
+            out,
+            "  to the end     p50 {p50} ms  p90 {p90} ms  p99 {p99} ms  max {max} ms (start to end by the server's clock, \
+             whose grain is a millisecond)"
+        );
+    }
     let ended: Vec<String> = seen.ended.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let _ = writeln!(
         out,
