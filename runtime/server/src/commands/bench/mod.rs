@@ -45,7 +45,7 @@ impl Bench {
                 let names = self.workflows.iter().map(|workflow| workflow.name.as_str());
                 let local = Local::open(path, names)?;
                 let workload = self.workload(|_, input| Ok(fleetstep_load::workload::Request::bare(input.clone())))?;
-                let about = self.about(format!("in this process: {}", path.display()), OWN_PROCESS.to_owned());
+                let about = self.about(format!("the engine in process, {}", path.display()), OWN_PROCESS.to_owned());
                 self.measured(workload, &InProcess(local), Watched::default(), about)?
             }
             None => self.over_http()?,
@@ -214,7 +214,7 @@ impl Bench {
             machine: format!("{}, {}, {cores} cores", std::env::consts::OS, processor()),
             target,
             starts: format!("{kind} starts, {over}"),
-            command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+            command: command(),
             client,
             seed: self.seed,
             server,
@@ -256,9 +256,44 @@ fn run<T: Transport>(load: &Load, transport: &T, watched: Watched) -> Result<Out
     Ok(outcome?)
 }
 
+/// The words after the program's name, so that a shell reads them as they were.
+fn command() -> String {
+    let words: Vec<String> = std::env::args().skip(1).map(|word| quoted(&word)).collect();
+    words.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@,%+".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// The processor's name, where the system tells it.
 fn processor() -> String {
     let known = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = known.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_take_it_apart() {
+        let cases = [
+            ("--rate", "--rate"),
+            ("1..20k", "1..20k"),
+            ("orders=@a/b.json", "orders=@a/b.json"),
+            ("", "''"),
+            ("{\"n\":${seq}}", "'{\"n\":${seq}}'"),
+            ("it's", "'it'\\''s'"),
+        ];
+        for (word, expected) in cases {
+            assert_eq!(quoted(word), expected);
+        }
+    }
 }
