@@ -18,7 +18,8 @@ pub async fn serve_echo(listener: TcpListener) -> std::io::Result<Infallible> {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let mut builder = hyper::server::conn::http1::Builder::new();
-        builder.timer(TokioTimer::new());
+        // Answers to a pipeline leave together, as a server that is made for one would send them.
+        builder.timer(TokioTimer::new()).pipeline_flush(true);
         tokio::spawn(builder.serve_connection(TokioIo::new(stream), service_fn(echo)));
     }
 }

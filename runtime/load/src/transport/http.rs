@@ -157,7 +157,7 @@ impl<'a> Driver<'a> {
             let part = &mut self.part;
             connection.read(&mut self.scratch, part.clock, |sent, response, now| part.answered(sent, response, now))?;
         }
-        if !connection.is_queued && connection.sent.len() < self.part.load.pipeline {
+        if !connection.is_queued && connection.sent.len() <= self.part.waiting_max() {
             connection.is_queued = true;
             self.free.push_back(id);
         }

@@ -10,7 +10,7 @@ pub use in_process::{Ended, InProcess, Target};
 
 use crate::clock::{Clock, nanoseconds};
 use crate::follow::Follower;
-use crate::load::{Load, LoadError};
+use crate::load::{Load, LoadError, Shape};
 use crate::measure::{Recorder, Sent};
 use crate::pace::Pacer;
 use crate::template::Values;
@@ -58,6 +58,16 @@ impl Part<'_> {
     fn next_wake(&self) -> u64 {
         let ends = if self.recorder.ends() < self.ends { self.recorder.ends() } else { self.gives_up };
         self.pacer.next_due().map_or(ends, |due| due.min(ends))
+    }
+
+    /// Requests that may wait on a connection when it takes more.
+    fn waiting_max(&self) -> usize {
+        match self.load.shape {
+            // Half of a pipeline is sent at once: one call of the kernel for each answer would undo what it is for.
+            Shape::Closed => self.load.pipeline / 2,
+            // What is due is not kept waiting.
+            Shape::Open(_) => self.load.pipeline - 1,
+        }
     }
 
     /// Writes what is due for one connection: whether there was anything, and whether the connection is full.
