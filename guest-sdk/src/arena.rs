@@ -9,11 +9,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
 
-/// Bytes of the arena. With a stack of 64 KiB and the data of a small task this makes a module of three pages; a task
+/// Bytes of the arena. With a stack of 48 KiB and the data of a small task this makes a module of two pages; a task
 /// that needs more sets `FLEETSTEP_ARENA_KIB` where it is built.
 #[cfg(target_arch = "wasm32")]
 const ARENA_BYTES: usize = match option_env!("FLEETSTEP_ARENA_KIB") {
-    None => 96 << 10,
+    None => 40 << 10,
     Some(kib) => match usize::from_str_radix(kib, 10) {
         Ok(kib) => kib << 10,
         Err(_) => panic!("FLEETSTEP_ARENA_KIB is a number of KiB"),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wasmparser::{Parser, Payload, TypeRef};
 
-/// A stack of 64 KiB, 96 KiB of arena and the module's data.
-const PAGES_MAX: u64 = 3;
+/// A stack of 48 KiB, 40 KiB of arena and the module's data.
+const PAGES_MAX: u64 = 2;
 
 fn template() -> PathBuf {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("template");

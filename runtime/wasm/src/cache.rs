@@ -21,11 +21,10 @@ const CODE: &str = "cwasm";
 /// Ending of the name of the file that holds an artefact's digest.
 const SUM: &str = "sha256";
 
-/// The artefacts of one engine.
+/// The artefacts of engines that compile alike.
 pub(crate) struct Cache {
     dir: PathBuf,
     bytes_max: u64,
-    engine: Engine,
     /// Differs between engines whose artefacts do.
     engine_hash: u64,
 }
@@ -35,7 +34,7 @@ impl Cache {
     ///
     /// # Errors
     /// When it cannot be made or written, or others may write to it.
-    pub(crate) fn open(dir: &Path, bytes_max: u64, engine: Engine) -> io::Result<Self> {
+    pub(crate) fn open(dir: &Path, bytes_max: u64, engine: &Engine) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let owner = NamedTempFile::new_in(dir)?.as_file().metadata()?.uid();
         let found = fs::metadata(dir)?;
@@ -46,15 +45,15 @@ impl Cache {
         }
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { dir: dir.to_owned(), bytes_max, engine_hash: hasher.finish(), engine })
+        Ok(Self { dir: dir.to_owned(), bytes_max, engine_hash: hasher.finish() })
     }
 
     fn path(&self, digest: &Digest, ending: &str) -> PathBuf {
         self.dir.join(format!("{digest}-{:016x}.{ending}", self.engine_hash))
     }
 
-    /// The artefact of a module, when it is there and undamaged.
-    pub(crate) fn find(&self, digest: &Digest) -> Option<Compiled> {
+    /// The artefact of a module for one of the engines, when it is there and undamaged.
+    pub(crate) fn find(&self, digest: &Digest, engine: &Engine) -> Option<Compiled> {
         let code = self.path(digest, CODE);
         let sum = fs::read_to_string(self.path(digest, SUM)).ok()?;
         if sum != Digest::of(&fs::read(&code).ok()?).to_string() {
@@ -68,8 +67,8 @@ impl Cache {
         // wasmtime itself checks; it answers with an error, and the module is compiled again.
         let loaded = unsafe {
             match kind {
-                Precompiled::Component => Component::deserialize_file(&self.engine, &code).map(Compiled::Component),
-                Precompiled::Module => wasmtime::Module::deserialize_file(&self.engine, &code).map(Compiled::Core),
+                Precompiled::Component => Component::deserialize_file(engine, &code).map(Compiled::Component),
+                Precompiled::Module => wasmtime::Module::deserialize_file(engine, &code).map(Compiled::Core),
             }
         };
         loaded.ok()
@@ -138,28 +137,28 @@ mod tests {
     #[test]
     fn finds_what_it_kept_unless_it_is_damaged() {
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
-        let cache = Cache::open(&dir.path().join("new/dir"), u64::MAX, engine.clone()).unwrap();
+        let cache = Cache::open(&dir.path().join("new/dir"), u64::MAX, &engine).unwrap();
         let (digest, artefact) = code(&engine, 1);
-        assert!(cache.find(&digest).is_none());
+        assert!(cache.find(&digest, &engine).is_none());
         cache.keep(&digest, &artefact).unwrap();
-        assert!(matches!(cache.find(&digest), Some(Compiled::Core(_))));
+        assert!(matches!(cache.find(&digest, &engine), Some(Compiled::Core(_))));
 
         let mut damaged = artefact.clone();
         damaged[artefact.len() / 2] ^= 1;
         fs::write(cache.path(&digest, CODE), damaged).unwrap();
-        assert!(cache.find(&digest).is_none());
+        assert!(cache.find(&digest, &engine).is_none());
     }
 
     #[test]
     fn removes_the_oldest() {
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
         let (old, new) = (code(&engine, 1), code(&engine, 2));
-        let cache = Cache::open(dir.path(), new.1.len() as u64, engine).unwrap();
+        let cache = Cache::open(dir.path(), new.1.len() as u64, &engine).unwrap();
         cache.keep(&old.0, &old.1).unwrap();
         let past = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
         File::open(cache.path(&old.0, CODE)).unwrap().set_modified(past).unwrap();
         cache.keep(&new.0, &new.1).unwrap();
-        assert!(cache.find(&old.0).is_none() && cache.find(&new.0).is_some());
+        assert!(cache.find(&old.0, &engine).is_none() && cache.find(&new.0, &engine).is_some());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left behind");
     }
 
@@ -169,7 +168,7 @@ mod tests {
         let (digest, artefact) = code(&engine, 1);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                let cache = Cache::open(dir.path(), u64::MAX, engine.clone()).unwrap();
+                let cache = Cache::open(dir.path(), u64::MAX, &engine).unwrap();
                 let artefact = &artefact;
                 scope.spawn(move || (0..50).for_each(|_| cache.keep(&digest, artefact).unwrap()));
             }
@@ -180,7 +179,7 @@ mod tests {
     fn refuses_a_directory_that_others_may_write_to() {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let refused = Cache::open(dir.path(), u64::MAX, Engine::default());
+        let refused = Cache::open(dir.path(), u64::MAX, &Engine::default());
         assert!(refused.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied));
     }
 }

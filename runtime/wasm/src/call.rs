@@ -120,7 +120,7 @@ fn store(brief: &Brief, call: Call, streams: impl FnOnce() -> Streams) -> Store<
         wasi: wasi.map(|preview| Box::new(streams().grant(preview, &function.environment))),
         caller: Some(Caller { function: Arc::clone(function), call }),
     };
-    let mut store = Store::new(&function.shared.engine, state);
+    let mut store = Store::new(function.module.linked.engine(), state);
     restrict(&mut store);
     store
 }

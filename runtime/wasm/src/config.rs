@@ -19,9 +19,10 @@ pub struct SandboxConfig {
     pub memory_bytes_max: u64,
     /// The largest module that is accepted.
     pub module_bytes_max: u64,
-    /// How much of a memory stays resident between two calls, so that the next one makes no page fault.
+    /// How much of a memory stays resident between two calls, so that the next one makes no page fault. Modules that
+    /// start with at most 192 KiB always keep those.
     pub memory_resident_bytes: usize,
-    /// Whether the kernel is asked which pages a call touched (`PAGEMAP_SCAN`, Linux 6.7 or later; without it they are
+    /// Whether the kernel is asked which pages of a larger memory a call touched (`PAGEMAP_SCAN`, Linux 6.7 or later; without it they are
     /// cleared from the first to the last that is kept resident).
     pub pagemap_scan: bool,
     /// Threads for guests that burn CPU; they run at low priority.

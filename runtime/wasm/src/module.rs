@@ -7,7 +7,7 @@ use crate::wasi::Preview;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use wasmtime::component::{self, Component, ComponentExportIndex};
-use wasmtime::{Engine, ModuleExport, ResourcesRequired, Store};
+use wasmtime::{Engine, ModuleExport, Store};
 
 /// Bytes of one page of linear memory.
 const PAGE_BYTES: u64 = 64 << 10;
@@ -169,6 +169,30 @@ impl Compiled {
             Self::Core(module) => module.serialize(),
         }
     }
+
+    /// The size of the largest memory that an instance starts with. How many memories and tables it may have, and how
+    /// large, the engine has checked when it compiled the module.
+    pub(crate) fn memory_bytes_min(&self) -> u64 {
+        let required = match self {
+            Self::Component(component) => component.resources_required(),
+            Self::Core(module) => Some(module.resources_required()),
+        };
+        // Only a component that imports core modules has no answer, and that import is refused when it is linked.
+        required.and_then(|required| required.max_initial_memory_size).unwrap_or(0).saturating_mul(PAGE_BYTES)
+    }
+
+    /// The same code for another engine that compiles alike.
+    #[allow(unsafe_code)]
+    pub(crate) fn moved_to(&self, engine: &Engine) -> wasmtime::Result<Self> {
+        let artefact = self.serialize()?;
+        // SAFETY: an engine of this process has just made the artefact; nobody else has seen it.
+        unsafe {
+            match self {
+                Self::Component(_) => Component::deserialize(engine, &artefact).map(Self::Component),
+                Self::Core(_) => wasmtime::Module::deserialize(engine, &artefact).map(Self::Core),
+            }
+        }
+    }
 }
 
 /// Compiled code with its imports answered and its export looked up.
@@ -195,17 +219,16 @@ pub(crate) type Run = component::TypedFunc<(), (Result<(), ()>,)>;
 
 /// Answers the imports of compiled code, or says what it lacks.
 pub(crate) fn link(linkers: &Linkers, compiled: Compiled) -> Result<Linked, ModuleError> {
+    let memory_bytes_min = compiled.memory_bytes_min();
     match compiled {
-        Compiled::Component(component) => link_component(linkers, &component),
-        Compiled::Core(module) => link_core(linkers, &module),
+        Compiled::Component(component) => link_component(linkers, &component, memory_bytes_min),
+        Compiled::Core(module) => link_core(linkers, &module, memory_bytes_min),
     }
 }
 
-fn link_component(linkers: &Linkers, component: &Component) -> Result<Linked, ModuleError> {
+fn link_component(linkers: &Linkers, component: &Component, memory_bytes_min: u64) -> Result<Linked, ModuleError> {
     let wasi = granted(linker::component_imports(component))?.then_some(Preview::Second);
     let export = find_export(component)?;
-    // Only a component that imports core modules has no answer, and that import was refused above.
-    let memory_bytes_min = component.resources_required().as_ref().map_or(0, memory_bytes_min);
     let pre = linkers.component.instantiate_pre(component).map_err(wrong_imports)?;
     let code = match export {
         ComponentExport::Handle(handle) => Code::Task { pre, handle },
@@ -214,14 +237,13 @@ fn link_component(linkers: &Linkers, component: &Component) -> Result<Linked, Mo
     Ok(Linked { code, wasi, memory_bytes_min })
 }
 
-fn link_core(linkers: &Linkers, module: &wasmtime::Module) -> Result<Linked, ModuleError> {
+fn link_core(linkers: &Linkers, module: &wasmtime::Module, memory_bytes_min: u64) -> Result<Linked, ModuleError> {
     let start = module.get_export_index("_start").ok_or_else(|| not_a_task(module.exports().map(|e| e.name())))?;
     let start_type = module.get_export("_start").and_then(|export| export.func().cloned());
     if !start_type.is_some_and(|func| func.params().len() == 0 && func.results().len() == 0) {
         return Err(ModuleError::WrongType("`_start` must be a function without parameters and results".into()));
     }
     let wasi = granted(linker::core_imports(module))?.then_some(Preview::First);
-    let memory_bytes_min = memory_bytes_min(&module.resources_required());
     let pre = linkers.core.instantiate_pre(module).map_err(wrong_imports)?;
     Ok(Linked { code: Code::CoreCommand { pre, start }, wasi, memory_bytes_min })
 }
@@ -264,13 +286,15 @@ fn not_a_task<'a>(exports: impl ExactSizeIterator<Item = &'a str>) -> ModuleErro
     ModuleError::NotATask(names.join(", "))
 }
 
-/// The size of the largest memory that an instance starts with. How many memories and tables it may have, and how
-/// large, the engine has checked when it compiled the module.
-fn memory_bytes_min(required: &ResourcesRequired) -> u64 {
-    required.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE_BYTES)
-}
-
 impl Linked {
+    /// The engine that runs it.
+    pub(crate) fn engine(&self) -> &Engine {
+        match &self.code {
+            Code::Task { pre, .. } | Code::Command { pre, .. } => pre.engine(),
+            Code::CoreCommand { pre, .. } => pre.module().engine(),
+        }
+    }
+
     /// Makes an instance and looks at the type of what will be called in it. Nothing of it is called; start functions
     /// run. Calls rely on this check, see `call.rs`.
     pub(crate) async fn try_out(&self, store: &mut Store<State>) -> Result<(), ModuleError> {

@@ -188,7 +188,7 @@ mod tests {
             cx.waker().wake_by_ref();
             Poll::<()>::Pending
         });
-        let ticker = Arc::new(Ticker::start(wasmtime::Engine::default()).unwrap());
+        let ticker = Arc::new(Ticker::start([wasmtime::Engine::default()]).unwrap());
         let mut turns = Turns::new(ticker, clock::instant() + Duration::from_secs(5), guest);
         assert!(matches!(turns.stay().await, Stay::Spent));
     }
@@ -210,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_has_its_turns_however_many_calls_another_burns() {
-        let ticker = Arc::new(Ticker::start(wasmtime::Engine::default()).unwrap());
+        let ticker = Arc::new(Ticker::start([wasmtime::Engine::default()]).unwrap());
         let (theirs, ours, had) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(1)), Arc::default());
         let later = clock::instant() + Duration::from_secs(600);
         let turns = |turns, had| Turns::new(Arc::clone(&ticker), later, burns(turns, had));
@@ -224,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_guest_that_waits_holds_no_place_and_the_deadline_holds_without_one() {
-        let ticker = Arc::new(Ticker::start(wasmtime::Engine::default()).unwrap());
+        let ticker = Arc::new(Ticker::start([wasmtime::Engine::default()]).unwrap());
         let places = Arc::new(Semaphore::new(1));
         let soon = || clock::instant() + Duration::from_millis(50);
         let waits = Turns::new(Arc::clone(&ticker), soon(), std::future::pending::<()>());

@@ -1,15 +1,16 @@
-//! The sandbox: one engine and its threads, and the modules that are loaded.
+//! The sandbox: the engines and their threads, and the modules that are loaded.
 
 use crate::cache::Cache;
+use crate::engine::{self, BySize, SMALL_MEMORY_BYTES_MAX};
 use crate::lane::{Compilers, Lane, places};
 use crate::limits::Limits;
 use crate::linker::Linkers;
-use crate::module::{self, Digest, Linked, Module, ModuleError};
+use crate::module::{self, Compiled, Digest, Linked, Module, ModuleError};
 use crate::quantum::{DeadlinePassed, Turns};
 use crate::state::State;
 use crate::ticker::Ticker;
 use crate::wasi::Streams;
-use crate::{FunctionConfig, SandboxConfig, call, engine};
+use crate::{FunctionConfig, SandboxConfig, call};
 use bytes::Bytes;
 use fleetstep_engine::clock;
 use std::collections::HashMap;
@@ -71,12 +72,12 @@ pub struct Sandbox {
 
 pub(crate) struct Shared {
     pub(crate) config: SandboxConfig,
-    pub(crate) engine: Engine,
+    engines: BySize<Engine>,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) lane: Lane,
     /// Calls that are under way, over all functions.
     pub(crate) running: AtomicU32,
-    linkers: Linkers,
+    linkers: BySize<Linkers>,
     compilers: Compilers,
     compiles: Arc<Semaphore>,
     cache: Option<Cache>,
@@ -90,18 +91,20 @@ impl Sandbox {
     /// See [`SandboxError`].
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let refused = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let engine = engine::new(&config).map_err(refused)?;
-        let open = |dir| Cache::open(dir, config.cache_bytes_max, engine.clone());
+        let engines = engine::engines(&config).map_err(refused)?;
+        let open = |dir| Cache::open(dir, config.cache_bytes_max, &engines.small);
+        let linkers = |engine| Linkers::new(engine).map_err(refused);
+        let ticked = [&engines.small, &engines.large].map(Engine::clone);
         let shared = Shared {
-            linkers: Linkers::new(&engine).map_err(refused)?,
-            ticker: Arc::new(Ticker::start(engine.clone()).map_err(|error| SandboxError::Threads(error.to_string()))?),
+            linkers: BySize { small: linkers(&engines.small)?, large: linkers(&engines.large)? },
+            ticker: Arc::new(Ticker::start(ticked).map_err(|error| SandboxError::Threads(error.to_string()))?),
             lane: Lane::start(&config).map_err(|error| SandboxError::Threads(error.to_string()))?,
             compilers: Compilers::start(&config).map_err(|error| SandboxError::Threads(error.to_string()))?,
             compiles: Arc::new(Semaphore::new(COMPILES_MAX as usize)),
             cache: config.cache_dir.as_deref().map(open).transpose().map_err(SandboxError::Cache)?,
             running: AtomicU32::new(0),
             loaded: Mutex::default(),
-            engine,
+            engines,
             config,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -183,15 +186,25 @@ impl Shared {
     }
 
     fn cached(&self, digest: &Digest) -> Option<Linked> {
-        let compiled = self.cache.as_ref()?.find(digest)?;
-        module::link(&self.linkers, compiled).ok()
+        let cache = self.cache.as_ref()?;
+        let found = cache.find(digest, &self.engines.small)?;
+        let compiled = match found.memory_bytes_min() {
+            0..=SMALL_MEMORY_BYTES_MAX => found,
+            _ => cache.find(digest, &self.engines.large)?,
+        };
+        self.link(compiled).ok()
     }
 
     async fn compile(self: &Arc<Self>, digest: Digest, bytes: Bytes) -> Result<Linked, ModuleError> {
         let this = Arc::clone(self);
         let job = move || {
-            let compiled = module::compile(&this.engine, &bytes)?;
-            Ok((module::link(&this.linkers, compiled.clone())?, compiled))
+            let compiled = module::compile(&this.engines.small, &bytes)?;
+            // Its memory is known only now; both engines run the same code.
+            let moved = match compiled.memory_bytes_min() {
+                0..=SMALL_MEMORY_BYTES_MAX => compiled,
+                _ => compiled.moved_to(&this.engines.large).map_err(host)?,
+            };
+            Ok((this.link(moved.clone())?, moved))
         };
         let (linked, compiled) = self.compilers.run(job).await.ok_or_else(panicked)??;
         self.try_out(&linked).await?;
@@ -203,8 +216,13 @@ impl Shared {
         Ok(linked)
     }
 
+    /// Answers the imports of code that the right engine has.
+    fn link(&self, compiled: Compiled) -> Result<Linked, ModuleError> {
+        module::link(self.linkers.of(compiled.memory_bytes_min()), compiled)
+    }
+
     /// Keeps an artefact where there is a cache that takes it; `None` where not.
-    fn keep(&self, digest: &Digest, compiled: &module::Compiled) -> Option<()> {
+    fn keep(&self, digest: &Digest, compiled: &Compiled) -> Option<()> {
         let artefact = compiled.serialize().ok()?;
         self.cache.as_ref()?.keep(digest, &artefact).ok()
     }
@@ -219,7 +237,7 @@ impl Shared {
             caller: None,
             wasi: linked.wasi.map(|preview| Box::new(Streams::closed().grant(preview, &[]))),
         };
-        let mut store: Store<State> = Store::new(&self.engine, state);
+        let mut store: Store<State> = Store::new(linked.engine(), state);
         call::restrict(&mut store);
         let trial = async move { linked.try_out(&mut store).await };
         let timed_out = || ModuleError::Trial(DeadlinePassed.to_string());

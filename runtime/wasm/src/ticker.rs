@@ -26,14 +26,14 @@ struct Shared {
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine) -> std::io::Result<Self> {
+    pub(crate) fn start(engines: impl IntoIterator<Item = Engine>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             polls: AtomicUsize::new(0),
             ticking: AtomicBool::new(true),
             stopped: AtomicBool::new(false),
         });
-        let theirs = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("fleetstep-tick".into()).spawn(move || tick(&engine, &theirs))?;
+        let (theirs, engines) = (Arc::clone(&shared), engines.into_iter().collect::<Vec<_>>());
+        let thread = thread::Builder::new().name("fleetstep-tick".into()).spawn(move || tick(&engines, &theirs))?;
         Ok(Self { shared, thread })
     }
 
@@ -75,11 +75,11 @@ impl Drop for Busy<'_> {
     }
 }
 
-fn tick(engine: &Engine, shared: &Shared) {
+fn tick(engines: &[Engine], shared: &Shared) {
     let mut idle_ticks = 0;
     while !shared.stopped.load(SeqCst) {
         thread::sleep(TICK);
-        engine.increment_epoch();
+        engines.iter().for_each(Engine::increment_epoch);
         idle_ticks = if shared.polls.load(SeqCst) == 0 { idle_ticks + 1 } else { 0 };
         if idle_ticks >= IDLE_TICKS_MAX {
             sleep_until_busy(shared);
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn sleeps_when_idle_and_wakes_for_a_guest() {
-        let ticker = Ticker::start(Engine::default()).unwrap();
+        let ticker = Ticker::start([Engine::default()]).unwrap();
         let busy = ticker.busy();
         thread::sleep(TICK * IDLE_TICKS_MAX * 3);
         assert!(ticker.is_ticking(), "a guest runs");

@@ -241,3 +241,38 @@ async fn a_task_may_read_its_environment() {
     assert_eq!(invoke(&greets, "{}").await.unwrap().to_json(), "\"hello\"");
     check_fails(guest(), "Runtime.ExitError", "unreachable").await;
 }
+
+/// Memories are cleared in other ways when they begin small, and what a call grew beyond that in another one again.
+#[tokio::test]
+async fn nothing_of_a_call_is_left_for_the_next_however_large_its_memory() {
+    for pages in [1, 2, 3, 4, 8, 20] {
+        let memory = format!(
+            r#"(memory (export "memory") {pages})
+            (data (i32.const 2048) "0")
+            (func $mark (param $at i32)
+                (if (i32.load8_u (local.get $at)) (then unreachable))
+                (i32.store8 (local.get $at) (i32.const 1)))"#
+        );
+        let end = pages * 65_536;
+        let body = format!(
+            "(if (i32.ne (i32.load8_u (i32.const 2048)) (i32.const 48)) (then unreachable))
+            (i32.store8 (i32.const 2048) (i32.const 49))
+            (call $mark (i32.const 60000))
+            (call $mark (i32.const {}))
+            (if (i32.ne (memory.grow (i32.const 2)) (i32.const {pages})) (then unreachable))
+            (call $mark (i32.const {end}))
+            (call $mark (i32.const {}))
+            (call $ok (i32.const 2048) (i32.const 1))",
+            end - 1,
+            end + 131_071
+        );
+        let function = function(task(&memory, &body), small()).await;
+        for _ in 0..3 {
+            assert_eq!(
+                invoke(&function, "{}").await.map(|answer| answer.to_json()),
+                Ok("1".to_owned()),
+                "{pages} pages"
+            );
+        }
+    }
+}
