@@ -110,14 +110,16 @@ async fn run(brief: Brief, mut call: Call) -> Answer {
     }
 }
 
-/// The store of one call. `streams` are asked for when the module imports WASI.
-fn store(brief: &Brief, call: Call, streams: impl FnOnce() -> Streams) -> Store<State> {
+/// The store of one call. A command has its `streams`; those of a task are made when it asks for them.
+fn store(brief: &Brief, call: Call, streams: Option<Streams>) -> Store<State> {
     let function = &brief.permit.0;
-    let wasi = function.module.linked.wasi;
+    let preview = function.module.linked.wasi;
+    let grant = |(streams, preview): (Streams, _)| Box::new(streams.grant(preview, &function.environment));
     let state = State {
         limits: Limits::new(function.config().memory_bytes_max),
         deadline: brief.deadline,
-        wasi: wasi.map(|preview| Box::new(streams().grant(preview, &function.environment))),
+        preview,
+        wasi: streams.zip(preview).map(grant),
         caller: Some(Caller { function: Arc::clone(function), call }),
     };
     let mut store = Store::new(function.module.linked.engine(), state);
@@ -132,11 +134,7 @@ async fn task(
     handle: &ComponentExportIndex,
     input: &str,
 ) -> Answer {
-    let arn = call.identity.execution_arn.clone();
-    let mut store = store(brief, call, || {
-        let log = || Pipe::to_log(Arc::clone(&brief.permit.0), arn.clone());
-        Streams { stdin: Bytes::new(), stdout: log(), stderr: log() }
-    });
+    let mut store = store(brief, call, None);
     match handled(&mut store, pre, handle, input).await {
         Ok(Ok(Output(Ok(result)))) => Ok(result),
         Ok(Ok(Output(Err(error)))) => Err(failure::not_json(&error.to_string())),
@@ -163,8 +161,8 @@ async fn command(brief: &Brief, call: Call, input: &str) -> Answer {
     let (stdout, stderr) =
         (Pipe::to_result(), Pipe::to_log(Arc::clone(&brief.permit.0), call.identity.execution_arn.clone()));
     let streams =
-        || Streams { stdin: Bytes::copy_from_slice(input.as_bytes()), stdout: stdout.clone(), stderr: stderr.clone() };
-    let mut store = store(brief, call, streams);
+        Streams { stdin: Bytes::copy_from_slice(input.as_bytes()), stdout: stdout.clone(), stderr: stderr.clone() };
+    let mut store = store(brief, call, Some(streams));
     let status = exit_status(&mut store, &brief.permit.0.module.linked.code).await;
     let Some(written) = stdout.take_result() else {
         return Err(failure::result_too_large(&brief.label));

@@ -9,7 +9,6 @@ use crate::module::{self, Compiled, Digest, Linked, Module, ModuleError};
 use crate::quantum::{DeadlinePassed, Turns};
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::wasi::Streams;
 use crate::{FunctionConfig, SandboxConfig, call};
 use bytes::Bytes;
 use fleetstep_engine::clock;
@@ -235,7 +234,8 @@ impl Shared {
             limits: Limits::new(self.config.memory_bytes_max),
             deadline: now + TRIAL_TIMEOUT,
             caller: None,
-            wasi: linked.wasi.map(|preview| Box::new(Streams::closed().grant(preview, &[]))),
+            preview: linked.wasi,
+            wasi: None,
         };
         let mut store: Store<State> = Store::new(linked.engine(), state);
         call::restrict(&mut store);

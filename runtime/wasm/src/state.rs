@@ -2,7 +2,7 @@
 
 use crate::Function;
 use crate::limits::Limits;
-use crate::wasi::Wasi;
+use crate::wasi::{Preview, Wasi};
 use fleetstep_engine::Call;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +14,10 @@ pub(crate) struct State {
     pub(crate) deadline: Instant,
     /// Whose call it is; nobody's while a module is tried at its upload.
     pub(crate) caller: Option<Caller>,
-    /// Made for a module that imports WASI.
+    /// What the module imports of WASI.
+    pub(crate) preview: Option<Preview>,
+    /// Made when it is asked for: most calls of a component never do, and what a program's standard library imports
+    /// costs them nothing.
     pub(crate) wasi: Option<Box<Wasi>>,
 }
 

@@ -2,7 +2,7 @@
 //! directory is open and no socket can be.
 
 use crate::logs::{LINE_BYTES_MAX, LogLevel};
-use crate::state::State;
+use crate::state::{Caller, State};
 use crate::{Function, RESULT_BYTES_MAX};
 use bytes::Bytes;
 use fleetstep_document::Text;
@@ -42,18 +42,27 @@ pub(crate) enum Wasi {
 impl State {
     /// The linker's way to the state of a core module.
     pub(crate) fn wasi_p1(&mut self) -> &mut WasiP1Ctx {
-        match self.wasi.as_deref_mut() {
-            Some(Wasi::First(cx)) => cx,
-            _ => unreachable!("a core module that imports WASI is given its state before it is instantiated"),
+        match self.wasi() {
+            Wasi::First(cx) => cx,
+            Wasi::Second { .. } => unreachable!("a core module imports the first preview"),
         }
+    }
+
+    fn wasi(&mut self) -> &mut Wasi {
+        let Self { wasi, preview, caller, .. } = self;
+        wasi.get_or_insert_with(|| {
+            let preview = preview.expect("who asks for WASI was linked with it");
+            let environment = caller.as_ref().map_or(&[][..], |caller| &caller.function.environment);
+            Box::new(Streams::of_a_task(caller.as_ref()).grant(preview, environment))
+        })
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        match self.wasi.as_deref_mut() {
-            Some(Wasi::Second { cx, table }) => WasiCtxView { ctx: cx, table },
-            _ => unreachable!("a component that imports WASI is given its state before it is instantiated"),
+        match self.wasi() {
+            Wasi::Second { cx, table } => WasiCtxView { ctx: cx, table },
+            Wasi::First(_) => unreachable!("a component imports the second preview"),
         }
     }
 }
@@ -66,9 +75,13 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Nothing to read, and nobody who listens.
-    pub(crate) fn closed() -> Self {
-        Self { stdin: Bytes::new(), stdout: Pipe::to_nobody(), stderr: Pipe::to_nobody() }
+    /// Nothing to read, and the function's log to write to; nobody listens where nobody calls.
+    fn of_a_task(caller: Option<&Caller>) -> Self {
+        let pipe = || match caller {
+            Some(Caller { function, call }) => Pipe::to_log(Arc::clone(function), call.identity.execution_arn.clone()),
+            None => Pipe::to_nobody(),
+        };
+        Self { stdin: Bytes::new(), stdout: pipe(), stderr: pipe() }
     }
 
     /// WASI with these streams and this environment.
