@@ -311,6 +311,17 @@ impl Document {
     #[must_use]
     #[inline]
     pub fn get(&self, key: &str) -> Option<&Document> {
+        // What calls anything is called last: the walk along a path saves no registers for it.
+        match &self.0 {
+            Repr::Object(object) => object.get(key),
+            Repr::Raw(_) => self.get_in_text(key),
+            _ => None,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_in_text(&self, key: &str) -> Option<&Document> {
         self.as_object()?.get(key)
     }
 
