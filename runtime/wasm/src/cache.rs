@@ -21,12 +21,10 @@ const CODE: &str = "cwasm";
 /// Ending of the name of the file that holds an artefact's digest.
 const SUM: &str = "sha256";
 
-/// The artefacts of engines that compile alike.
+/// The artefacts of every engine.
 pub(crate) struct Cache {
     dir: PathBuf,
     bytes_max: u64,
-    /// Differs between engines whose artefacts do.
-    engine_hash: u64,
 }
 
 impl Cache {
@@ -34,7 +32,7 @@ impl Cache {
     ///
     /// # Errors
     /// When it cannot be made or written, or others may write to it.
-    pub(crate) fn open(dir: &Path, bytes_max: u64, engine: &Engine) -> io::Result<Self> {
+    pub(crate) fn open(dir: &Path, bytes_max: u64) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let owner = NamedTempFile::new_in(dir)?.as_file().metadata()?.uid();
         let found = fs::metadata(dir)?;
@@ -43,19 +41,20 @@ impl Cache {
                 format!("{} holds code that is executed, and others than this user may write to it", dir.display());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { dir: dir.to_owned(), bytes_max, engine_hash: hasher.finish() })
+        Ok(Self { dir: dir.to_owned(), bytes_max })
     }
 
-    fn path(&self, digest: &Digest, ending: &str) -> PathBuf {
-        self.dir.join(format!("{digest}-{:016x}.{ending}", self.engine_hash))
+    /// The name tells engines apart whose artefacts differ.
+    fn path(&self, digest: &Digest, engine: &Engine, ending: &str) -> PathBuf {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        self.dir.join(format!("{digest}-{:016x}.{ending}", hasher.finish()))
     }
 
     /// The artefact of a module for one of the engines, when it is there and undamaged.
     pub(crate) fn find(&self, digest: &Digest, engine: &Engine) -> Option<Compiled> {
-        let code = self.path(digest, CODE);
-        let sum = fs::read_to_string(self.path(digest, SUM)).ok()?;
+        let code = self.path(digest, engine, CODE);
+        let sum = fs::read_to_string(self.path(digest, engine, SUM)).ok()?;
         if sum != Digest::of(&fs::read(&code).ok()?).to_string() {
             return None;
         }
@@ -74,11 +73,11 @@ impl Cache {
         loaded.ok()
     }
 
-    /// Keeps the artefact of a module, and removes the oldest ones when there are too many.
-    pub(crate) fn keep(&self, digest: &Digest, artefact: &[u8]) -> io::Result<()> {
-        self.write(&self.path(digest, CODE), artefact)?;
+    /// Keeps the artefact of a module that an engine made, and removes the oldest ones when there are too many.
+    pub(crate) fn keep(&self, digest: &Digest, engine: &Engine, artefact: &[u8]) -> io::Result<()> {
+        self.write(&self.path(digest, engine, CODE), artefact)?;
         // The digest comes last: without it there is no artefact.
-        self.write(&self.path(digest, SUM), Digest::of(artefact).to_string().as_bytes())?;
+        self.write(&self.path(digest, engine, SUM), Digest::of(artefact).to_string().as_bytes())?;
         File::open(&self.dir)?.sync_all()?;
         self.trim()
     }
@@ -137,15 +136,15 @@ mod tests {
     #[test]
     fn finds_what_it_kept_unless_it_is_damaged() {
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
-        let cache = Cache::open(&dir.path().join("new/dir"), u64::MAX, &engine).unwrap();
+        let cache = Cache::open(&dir.path().join("new/dir"), u64::MAX).unwrap();
         let (digest, artefact) = code(&engine, 1);
         assert!(cache.find(&digest, &engine).is_none());
-        cache.keep(&digest, &artefact).unwrap();
+        cache.keep(&digest, &engine, &artefact).unwrap();
         assert!(matches!(cache.find(&digest, &engine), Some(Compiled::Core(_))));
 
         let mut damaged = artefact.clone();
         damaged[artefact.len() / 2] ^= 1;
-        fs::write(cache.path(&digest, CODE), damaged).unwrap();
+        fs::write(cache.path(&digest, &engine, CODE), damaged).unwrap();
         assert!(cache.find(&digest, &engine).is_none());
     }
 
@@ -153,11 +152,11 @@ mod tests {
     fn removes_the_oldest() {
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
         let (old, new) = (code(&engine, 1), code(&engine, 2));
-        let cache = Cache::open(dir.path(), new.1.len() as u64, &engine).unwrap();
-        cache.keep(&old.0, &old.1).unwrap();
+        let cache = Cache::open(dir.path(), new.1.len() as u64).unwrap();
+        cache.keep(&old.0, &engine, &old.1).unwrap();
         let past = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
-        File::open(cache.path(&old.0, CODE)).unwrap().set_modified(past).unwrap();
-        cache.keep(&new.0, &new.1).unwrap();
+        File::open(cache.path(&old.0, &engine, CODE)).unwrap().set_modified(past).unwrap();
+        cache.keep(&new.0, &engine, &new.1).unwrap();
         assert!(cache.find(&old.0, &engine).is_none() && cache.find(&new.0, &engine).is_some());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left behind");
     }
@@ -168,9 +167,9 @@ mod tests {
         let (digest, artefact) = code(&engine, 1);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                let cache = Cache::open(dir.path(), u64::MAX, &engine).unwrap();
-                let artefact = &artefact;
-                scope.spawn(move || (0..50).for_each(|_| cache.keep(&digest, artefact).unwrap()));
+                let cache = Cache::open(dir.path(), u64::MAX).unwrap();
+                let (artefact, engine) = (&artefact, &engine);
+                scope.spawn(move || (0..50).for_each(|_| cache.keep(&digest, engine, artefact).unwrap()));
             }
         });
     }
@@ -179,7 +178,7 @@ mod tests {
     fn refuses_a_directory_that_others_may_write_to() {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let refused = Cache::open(dir.path(), u64::MAX, &Engine::default());
+        let refused = Cache::open(dir.path(), u64::MAX);
         assert!(refused.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied));
     }
 }

@@ -1,8 +1,10 @@
 //! The engines: which settings make a fresh instance cheap, and which keep it inside.
 //!
-//! There are two, which compile alike. A memory of a few pages is quicker cleared as a whole than the kernel is asked
-//! which of its pages were written: the question is a system call that takes the lock of the process's memory, which
-//! the other cores' calls want too. For a large memory it is the other way round.
+//! There are two. A memory of a few pages is quicker cleared as a whole than the kernel is asked which of its pages were
+//! written: the question is a system call that takes the lock of the process's memory, which the other cores' calls
+//! want too. For a large memory it is the other way round. And what is cleared as a whole may as well be filled by a
+//! copy: a place that holds no image of a module is any module's, so that many small functions that are called in turn
+//! share the one that the core's caches hold.
 
 use crate::SandboxConfig;
 use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, MODULE_TABLES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
@@ -36,13 +38,20 @@ impl<T> BySize<T> {
 /// Makes the engines.
 pub(crate) fn engines(config: &SandboxConfig) -> wasmtime::Result<BySize<Engine>> {
     let (mut small, mut large) = (pool(config), pool(config));
-    small.linear_memory_keep_resident(SMALL_MEMORY_BYTES_MAX as usize).pagemap_scan(Enabled::No);
+    small
+        .linear_memory_keep_resident(SMALL_MEMORY_BYTES_MAX as usize)
+        .pagemap_scan(Enabled::No)
+        .max_unused_warm_slots(0);
     let scan = if config.pagemap_scan { Enabled::Auto } else { Enabled::No };
-    large.linear_memory_keep_resident(config.memory_resident_bytes).pagemap_scan(scan);
-    Ok(BySize { small: engine(small)?, large: engine(large)? })
+    // A place that another module used last has to be mapped anew, which costs more than the call: as long as there are
+    // others, a module is given one of its own.
+    let calls = calls_max(config);
+    large.linear_memory_keep_resident(config.memory_resident_bytes).pagemap_scan(scan).max_unused_warm_slots(calls);
+    Ok(BySize { small: engine(small, false)?, large: engine(large, true)? })
 }
 
-fn engine(pool: PoolingAllocationConfig) -> wasmtime::Result<Engine> {
+/// A memory's first image is mapped, or else copied.
+fn engine(pool: PoolingAllocationConfig, maps_images: bool) -> wasmtime::Result<Engine> {
     let mut settings = Config::new();
     settings
         .allocation_strategy(pool)
@@ -50,9 +59,9 @@ fn engine(pool: PoolingAllocationConfig) -> wasmtime::Result<Engine> {
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES_MAX)
         .async_stack_size(CALL_STACK_BYTES)
-        // Guards of unmapped memory stand in for bounds checks, and a memory's first image is mapped, not copied.
+        // Guards of unmapped memory stand in for bounds checks.
         .signals_based_traps(true)
-        .memory_init_cow(true)
+        .memory_init_cow(maps_images)
         // Neither collected references nor the asynchronous component ABI is part of the contract with modules.
         .concurrency_support(false)
         .gc_support(false)
@@ -64,8 +73,7 @@ fn engine(pool: PoolingAllocationConfig) -> wasmtime::Result<Engine> {
 /// Instances, memories, tables and stacks are kept ready: with what a call touches staying resident, it makes no page
 /// fault and, but for the page scan, no system call.
 fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
-    // A module is tried in a place of its own: it must not be refused because every call is taken, nor take a call's.
-    let calls = config.instances_max.saturating_add(COMPILES_MAX);
+    let calls = calls_max(config);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(calls)
         .total_memories(calls)
@@ -73,9 +81,6 @@ fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
         // A WASI component is four core instances with two tables. These two are counts and address space only.
         .total_core_instances(calls.saturating_mul(8))
         .total_tables(calls.saturating_mul(3))
-        // A place that another module used last has to be mapped anew, which costs more than the call: as long as there
-        // are others, a module is given one of its own.
-        .max_unused_warm_slots(calls)
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)
         .max_tables_per_component(TABLES_MAX)
@@ -83,4 +88,9 @@ fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
         .table_elements(TABLE_ELEMENTS_MAX)
         .table_keep_resident(TABLE_RESIDENT_BYTES);
     pool
+}
+
+/// A module is tried in a place of its own: it must not be refused because every call is taken, nor take a call's.
+fn calls_max(config: &SandboxConfig) -> u32 {
+    config.instances_max.saturating_add(COMPILES_MAX)
 }

@@ -1,6 +1,6 @@
 //! What a module's bytes are, before anything is compiled.
 
-use crate::module::ModuleError;
+use crate::module::{ModuleError, PAGE_BYTES};
 use std::borrow::Cow;
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
@@ -39,6 +39,22 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Binary<'_>, ModuleError> {
         .map_err(|error| ModuleError::Invalid(format!("{error:#}")))
 }
 
+/// The size of the largest memory that an instance starts with, as the module declares it. Zero where it cannot be read:
+/// what is wrong with it is told when it is compiled.
+pub(crate) fn memory_bytes_min(bytes: &[u8]) -> u64 {
+    let mut pages = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::MemorySection(memories)) => {
+                pages = memories.into_iter().flatten().map(|memory| memory.initial).fold(pages, u64::max);
+            }
+            Ok(_) => {}
+            Err(_) => return 0,
+        }
+    }
+    pages.saturating_mul(PAGE_BYTES)
+}
+
 #[derive(Default)]
 struct Survey {
     has_world: bool,
@@ -65,4 +81,18 @@ fn survey(bytes: &[u8]) -> Result<Survey, wasmparser::BinaryReaderError> {
         }
     }
     Ok(core)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_memory_is_found_in_components_too() {
+        let of = |text: &str| memory_bytes_min(&wat::parse_str(text).unwrap());
+        assert_eq!(of("(module)"), 0);
+        assert_eq!(of("(module (memory 3) (memory 2 7))"), 3 * PAGE_BYTES);
+        assert_eq!(of("(component (core module (memory 1)) (component (core module (memory 5))))"), 5 * PAGE_BYTES);
+        assert_eq!(memory_bytes_min(b"\0asm\x01\0\0\0\x05"), 0);
+    }
 }

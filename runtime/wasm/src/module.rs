@@ -10,7 +10,7 @@ use wasmtime::component::{self, Component, ComponentExportIndex};
 use wasmtime::{Engine, ModuleExport, Store};
 
 /// Bytes of one page of linear memory.
-const PAGE_BYTES: u64 = 64 << 10;
+pub(crate) const PAGE_BYTES: u64 = 64 << 10;
 /// Exports that an error names.
 const NAMED_MAX: usize = 8;
 
@@ -179,19 +179,6 @@ impl Compiled {
         };
         // Only a component that imports core modules has no answer, and that import is refused when it is linked.
         required.and_then(|required| required.max_initial_memory_size).unwrap_or(0).saturating_mul(PAGE_BYTES)
-    }
-
-    /// The same code for another engine that compiles alike.
-    #[allow(unsafe_code)]
-    pub(crate) fn moved_to(&self, engine: &Engine) -> wasmtime::Result<Self> {
-        let artefact = self.serialize()?;
-        // SAFETY: an engine of this process has just made the artefact; nobody else has seen it.
-        unsafe {
-            match self {
-                Self::Component(_) => Component::deserialize(engine, &artefact).map(Self::Component),
-                Self::Core(_) => wasmtime::Module::deserialize(engine, &artefact).map(Self::Core),
-            }
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sandbox: the engines and their threads, and the modules that are loaded.
 
 use crate::cache::Cache;
-use crate::engine::{self, BySize, SMALL_MEMORY_BYTES_MAX};
+use crate::engine::{self, BySize};
 use crate::lane::{Compilers, Lane, places};
 use crate::limits::Limits;
 use crate::linker::Linkers;
@@ -9,7 +9,7 @@ use crate::module::{self, Compiled, Digest, Linked, Module, ModuleError};
 use crate::quantum::{DeadlinePassed, Turns};
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{FunctionConfig, SandboxConfig, call};
+use crate::{FunctionConfig, SandboxConfig, call, inspect};
 use bytes::Bytes;
 use fleetstep_engine::clock;
 use std::collections::HashMap;
@@ -91,7 +91,7 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let refused = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
         let engines = engine::engines(&config).map_err(refused)?;
-        let open = |dir| Cache::open(dir, config.cache_bytes_max, &engines.small);
+        let open = |dir| Cache::open(dir, config.cache_bytes_max);
         let linkers = |engine| Linkers::new(engine).map_err(refused);
         let ticked = [&engines.small, &engines.large].map(Engine::clone);
         let shared = Shared {
@@ -168,8 +168,8 @@ impl Shared {
         _turn: OwnedSemaphorePermit,
     ) -> Result<Arc<Module>, ModuleError> {
         let bytes_len = bytes.len() as u64;
-        let this = Arc::clone(&self);
-        let linked = match self.compilers.run(move || this.cached(&digest)).await.ok_or_else(panicked)? {
+        let (this, found) = (Arc::clone(&self), bytes.clone());
+        let linked = match self.compilers.run(move || this.cached(&digest, &found)).await.ok_or_else(panicked)? {
             // Tried again, though it was before it was kept: this takes microseconds, and calls rely on it.
             Some(linked) => {
                 self.try_out(&linked).await?;
@@ -184,46 +184,33 @@ impl Shared {
         Ok(module)
     }
 
-    fn cached(&self, digest: &Digest) -> Option<Linked> {
-        let cache = self.cache.as_ref()?;
-        let found = cache.find(digest, &self.engines.small)?;
-        let compiled = match found.memory_bytes_min() {
-            0..=SMALL_MEMORY_BYTES_MAX => found,
-            _ => cache.find(digest, &self.engines.large)?,
-        };
-        self.link(compiled).ok()
+    fn cached(&self, digest: &Digest, bytes: &[u8]) -> Option<Linked> {
+        let memory_bytes_min = inspect::memory_bytes_min(bytes);
+        let found = self.cache.as_ref()?.find(digest, self.engines.of(memory_bytes_min))?;
+        module::link(self.linkers.of(memory_bytes_min), found).ok()
     }
 
     async fn compile(self: &Arc<Self>, digest: Digest, bytes: Bytes) -> Result<Linked, ModuleError> {
         let this = Arc::clone(self);
         let job = move || {
-            let compiled = module::compile(&this.engines.small, &bytes)?;
-            // Its memory is known only now; both engines run the same code.
-            let moved = match compiled.memory_bytes_min() {
-                0..=SMALL_MEMORY_BYTES_MAX => compiled,
-                _ => compiled.moved_to(&this.engines.large).map_err(host)?,
-            };
-            Ok((this.link(moved.clone())?, moved))
+            let memory_bytes_min = inspect::memory_bytes_min(&bytes);
+            let compiled = module::compile(this.engines.of(memory_bytes_min), &bytes)?;
+            Ok((module::link(this.linkers.of(memory_bytes_min), compiled.clone())?, compiled))
         };
         let (linked, compiled) = self.compilers.run(job).await.ok_or_else(panicked)??;
         self.try_out(&linked).await?;
         if self.cache.is_some() {
-            let this = Arc::clone(self);
+            let (this, linked) = (Arc::clone(self), linked.clone());
             // The module is good without it. A disk that is full costs the next start a compilation, no more.
-            self.compilers.run(move || this.keep(&digest, &compiled)).await;
+            self.compilers.run(move || this.keep(&digest, linked.engine(), &compiled)).await;
         }
         Ok(linked)
     }
 
-    /// Answers the imports of code that the right engine has.
-    fn link(&self, compiled: Compiled) -> Result<Linked, ModuleError> {
-        module::link(self.linkers.of(compiled.memory_bytes_min()), compiled)
-    }
-
     /// Keeps an artefact where there is a cache that takes it; `None` where not.
-    fn keep(&self, digest: &Digest, compiled: &Compiled) -> Option<()> {
+    fn keep(&self, digest: &Digest, engine: &Engine, compiled: &Compiled) -> Option<()> {
         let artefact = compiled.serialize().ok()?;
-        self.cache.as_ref()?.keep(digest, &artefact).ok()
+        self.cache.as_ref()?.keep(digest, engine, &artefact).ok()
     }
 
     /// Runs in the slow lane, as all of `build` does: start functions are the guest's code.
