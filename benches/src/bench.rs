@@ -1,7 +1,10 @@
 //! Every bench, by name.
 
 use crate::figure::Report;
-use crate::{call, compare, document, expr, functions, idle, inprocess, neighbours, parked, start_up, starts, step};
+use crate::{
+    call, compare, document, expr, functions, http2, idle, inprocess, journal, neighbours, parked, start_up, starts,
+    step,
+};
 use anyhow::Result;
 
 /// What a bench has to know.
@@ -72,6 +75,8 @@ pub(crate) const BENCHES: &[Bench] = &[
     bench("functions", Cores::One, 5, "200 functions in turn beside one, in process", functions::measure),
     bench("compare", Cores::All, 12, "StartSyncExecution over HTTP beside a bare echo and other systems", compare::measure),
     bench("async", Cores::All, 3, "asynchronous starts acknowledged over HTTP, in batches and one by one", starts::measure),
+    bench("http2", Cores::All, 3, "StartSyncExecution over HTTP/2 with many streams, beside HTTP/1.1", http2::measure),
+    bench("journal", Cores::All, 5, "durable starts: a share of what the disk can do, and their CPU", journal::measure),
     bench("parked", Cores::All, 4, "bytes of a parked execution", parked::measure),
     bench("million", Cores::All, 5, "a million executions in Wait at once, all ending right", parked::million),
     bench("idle", Cores::All, 3, "CPU of an idle server with 100 workflows and functions", idle::measure),

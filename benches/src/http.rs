@@ -5,6 +5,7 @@ use crate::pin::Pin;
 use crate::server::Server;
 use anyhow::Result;
 use fleetstep_document::Document;
+use std::ffi::OsStr;
 
 /// Connections of a load; one request at a time on each.
 pub(crate) const CONNECTIONS: usize = 64;
@@ -15,7 +16,13 @@ const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1
 
 /// The product with the modules of the tests deployed.
 pub(crate) fn fleetstep(pin: &Pin) -> Result<Server> {
-    Server::fleetstep(pin, &[modules().as_os_str(), "--in-memory".as_ref()])
+    fleetstep_with(pin, &[OsStr::new("--in-memory")])
+}
+
+/// The same, with further arguments.
+pub(crate) fn fleetstep_with(pin: &Pin, arguments: &[&OsStr]) -> Result<Server> {
+    let modules = modules();
+    Server::fleetstep(pin, &[&[modules.as_os_str()], arguments].concat())
 }
 
 /// A StartSyncExecution of `workflow` with `input`, as it goes over the wire.

@@ -26,14 +26,14 @@ const BATCH_CONNECTIONS: usize = 4;
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A way to start many.
-struct Way {
-    name: &'static str,
-    what: String,
+pub(crate) struct Way {
+    pub(crate) name: &'static str,
+    pub(crate) what: String,
     /// What is written at once.
-    message: Vec<u8>,
+    pub(crate) message: Vec<u8>,
     /// Executions that it starts, each of which has its ARN in the answer.
-    starts: usize,
-    connections: usize,
+    pub(crate) starts: usize,
+    pub(crate) connections: usize,
 }
 
 /// The figures. Server and load have all processors in common: an acknowledged start is to be had on this machine.
@@ -96,7 +96,7 @@ fn ways() -> [Way; 3] {
 }
 
 /// Starts a second, and the server's microseconds of CPU for each.
-async fn one_round(server: &Server, way: &Way, time: Duration) -> Result<(f64, f64)> {
+pub(crate) async fn one_round(server: &Server, way: &Way, time: Duration) -> Result<(f64, f64)> {
     let (started, cpu) = (clock::instant(), cpu_time(server.pid())?);
     let until = started + time;
     let connection = |_| tokio::spawn(send(server.address, way.message.clone(), way.starts, until));
