@@ -1,5 +1,6 @@
 //! All that this room asks of a disk, so that a test can be one that fails.
 
+use crate::room::Room;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,11 @@ pub(crate) trait Disk: Send + 'static {
     fn list(&self) -> io::Result<Vec<String>>;
     /// A new, empty file for writing; an older one of this name is emptied.
     fn create(&mut self, name: &str) -> io::Result<Self::File>;
+    /// A file with room that was prepared for it: zeros, all of them durable. `None` where none is ready. An older one of
+    /// this name is gone.
+    fn take_prepared(&mut self, name: &str) -> Option<Self::File>;
+    /// Whether [`take_prepared`](Self::take_prepared) would give one.
+    fn has_prepared(&self) -> bool;
     /// The whole of a file.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
     /// Gives a file another name, in one step; a file that had that name is gone.
@@ -46,6 +52,7 @@ pub(crate) struct Folder {
     /// its own, which a full or read-only disk would refuse.
     handle: File,
     opened: Instant,
+    room: Option<Room>,
 }
 
 impl Folder {
@@ -64,7 +71,13 @@ impl Folder {
         // No record and no answer depends on it, only how long the writer waits for company.
         #[allow(clippy::disallowed_methods)]
         let opened = Instant::now();
-        Ok(Self { path: path.to_owned(), handle, opened })
+        Ok(Self { path: path.to_owned(), handle, opened, room: None })
+    }
+
+    /// From now on files with room for so many bytes are prepared.
+    pub(crate) fn prepare_room(&mut self, bytes: u64) -> io::Result<()> {
+        self.room = Some(Room::open(&self.path, bytes)?);
+        Ok(())
     }
 }
 
@@ -78,6 +91,14 @@ impl Disk for Folder {
 
     fn create(&mut self, name: &str) -> io::Result<File> {
         OpenOptions::new().write(true).create(true).truncate(true).open(self.path.join(name))
+    }
+
+    fn take_prepared(&mut self, name: &str) -> Option<File> {
+        self.room.as_ref()?.take(&self.path.join(name))
+    }
+
+    fn has_prepared(&self) -> bool {
+        self.room.as_ref().is_some_and(Room::is_ready)
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {

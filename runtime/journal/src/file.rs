@@ -36,6 +36,9 @@ pub struct FileConfig {
     pub folder: PathBuf,
     /// A file with so many bytes is followed by a new one. Space comes back in steps of this.
     pub segment_bytes: u64,
+    /// Whether a file of that size is prepared ahead, beyond `total_bytes_max`, by a thread of its own: starts are durable in
+    /// half the time then.
+    pub has_room_ahead: bool,
     /// Files and what waits to be written may have so many bytes together; over it, starts are refused as saturated.
     /// From half of it on, records of long executions are carried forward so that they don't hold on to finished ones.
     pub total_bytes_max: u64,
@@ -53,13 +56,14 @@ pub struct FileConfig {
 }
 
 impl FileConfig {
-    /// The defaults: 16 MiB a segment, 1 GiB in all, 32 MiB and 65,536 records waiting, 1 MiB a payload, marks after
+    /// The defaults: 16 MiB a segment, one of them ahead, 1 GiB in all, 32 MiB and 65,536 records waiting, 1 MiB a payload, marks after
     /// 100 ms, a failing disk tried every 100 ms.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
             segment_bytes: 16 << 20,
+            has_room_ahead: true,
             total_bytes_max: 1 << 30,
             pending_bytes_max: 32 << 20,
             pending_records_max: 65_536,
@@ -172,7 +176,10 @@ impl FileJournal {
     /// can't be written is no error but a [`Warning::Unwritable`].
     pub fn open(config: &FileConfig) -> Result<Opened, OpenError> {
         let io = |error| OpenError::Io { folder: config.folder.clone(), error };
-        let folder = lock(&config.folder)?;
+        let mut folder = lock(&config.folder)?;
+        if config.has_room_ahead {
+            folder.prepare_room(config.segment_bytes).map_err(io)?;
+        }
         let sizes = Sizes { segment_bytes: config.segment_bytes, carry_above_bytes: config.total_bytes_max / 2 };
         let opened = Log::open(folder, sizes, fastrand::Rng::new());
         let (log, unfinished, warnings) = opened.map_err(|fault| fault.into_error(&config.folder))?;
@@ -191,7 +198,7 @@ impl FileJournal {
                 marks_interval: config.marks_interval,
                 retry_interval: config.retry_interval,
             },
-            pending: Mutex::new(Pending::new(log.next_id(), Group::new(me.clone()))),
+            pending: Mutex::new(Pending::new(log.next_id(), Group::new(me.clone(), 0))),
             bell: Condvar::new(),
             file_bytes: AtomicU64::new(log.bytes()),
             unfinished: AtomicU64::new(log.unfinished() as u64),
@@ -269,8 +276,8 @@ impl Drop for FileJournal {
 }
 
 impl Shared {
-    fn new_group(&self) -> Arc<Group> {
-        Group::new(self.me.clone())
+    fn new_group(&self, expected: usize) -> Arc<Group> {
+        Group::new(self.me.clone(), expected)
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
@@ -404,12 +411,11 @@ impl Company {
             self.pause -= 1;
             return pending;
         }
-        let before = pending.records;
         pending.writer = Writer::Gathering(self.expected);
         let waited = shared.bell.wait_timeout_while(pending, self.time_max, |pending| !is_enough(pending));
         let mut pending = waited.unwrap_or_else(PoisonError::into_inner).0;
         pending.writer = Writer::Busy;
-        if pending.records < before + before / 4 {
+        if !is_enough(&pending) {
             self.pause = GATHER_PAUSE;
         }
         pending
@@ -423,7 +429,8 @@ fn write_batches<D: Disk>(mut log: Log<D>, shared: &Shared) {
         batch: Vec::new(),
         records: 0,
         marks: Vec::new(),
-        group: shared.new_group(),
+        group: shared.new_group(0),
+        waiting: 0,
         company: Company::default(),
     };
     loop {
@@ -451,6 +458,8 @@ struct Hand<'a> {
     records: usize,
     marks: Vec<u64>,
     group: Arc<Group>,
+    /// Who waited for the group before.
+    waiting: usize,
     company: Company,
 }
 
@@ -461,7 +470,7 @@ impl Hand<'_> {
         if self.batch.capacity() > BUFFER_BYTES_KEPT {
             self.batch = Vec::new();
         }
-        self.group = self.shared.new_group();
+        self.group = self.shared.new_group(self.waiting);
         let mut pending = self.company.gather(self.shared, self.shared.wait());
         std::mem::swap(&mut pending.batch, &mut self.batch);
         std::mem::swap(&mut pending.marks, &mut self.marks);
@@ -476,6 +485,7 @@ impl Hand<'_> {
         let waiting = self.shared.lock().records;
         self.company.tell(self.records, waiting, write_time);
         self.shared.groups.fetch_add(1, Relaxed);
+        self.waiting = self.group.waiting();
         self.group.settle(Ok(()));
     }
 
@@ -488,7 +498,7 @@ impl Hand<'_> {
             pending.records = 0;
             pending.is_flush = false;
             pending.refusing = Some(Arc::clone(&error));
-            std::mem::replace(&mut pending.group, self.shared.new_group())
+            std::mem::replace(&mut pending.group, self.shared.new_group(0))
         };
         self.group.settle(Err(AcceptError::Unavailable(Arc::clone(&error))));
         group.settle(Err(AcceptError::Unavailable(error)));
@@ -507,7 +517,7 @@ impl Drop for Hand<'_> {
         let group = {
             let mut pending = self.shared.lock();
             pending.is_closed = true;
-            std::mem::replace(&mut pending.group, self.shared.new_group())
+            std::mem::replace(&mut pending.group, self.shared.new_group(0))
         };
         self.group.settle(Err(AcceptError::Closed));
         group.settle(Err(AcceptError::Closed));

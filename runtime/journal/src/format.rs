@@ -14,6 +14,8 @@
 //! before it is durable, so a record that verifies proves that what lies in front of its batch once was on the disk.
 //! That is how recovery tells a torn tail from a corrupted middle.
 
+use std::ops::Range;
+
 /// What every segment begins with.
 const MAGIC: [u8; 8] = *b"FLEETJNL";
 /// The only version so far.
@@ -221,9 +223,9 @@ pub(crate) fn record_at(bytes: &[u8], salt: u64, offset: u64) -> Option<Record<'
     (u32_at(head, 4) == crc32c::crc32c(payload)).then_some(record)
 }
 
-/// The next record that verifies at or after `offset`, wherever it begins.
-pub(crate) fn record_from(bytes: &[u8], salt: u64, offset: u64) -> Option<Record<'_>> {
-    (offset..(bytes.len() as u64).saturating_sub(RECORD_BYTES as u64 - 1)).find_map(|at| record_at(bytes, salt, at))
+/// The first record that verifies of those that begin at one of `offsets`.
+pub(crate) fn record_from(bytes: &[u8], salt: u64, mut offsets: Range<u64>) -> Option<Record<'_>> {
+    offsets.find_map(|at| record_at(bytes, salt, at))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -64,6 +64,7 @@ mod log;
 mod memory;
 mod recover;
 mod repair;
+mod room;
 #[cfg(test)]
 mod tests;
 

@@ -43,7 +43,7 @@ pub(crate) struct Log<D: Disk> {
     segments: VecDeque<Segment>,
     /// The last of the segments, open. None: what lies behind its durable bytes is not to be trusted, and the next
     /// batch goes to a new one.
-    tail: Option<D::File>,
+    tail: Option<Tail<D::File>>,
     /// Every unfinished start that is durable.
     live: FxHashMap<u64, Place>,
     /// What opening found and could not write anew yet.
@@ -53,6 +53,14 @@ pub(crate) struct Log<D: Disk> {
     /// Files that are superseded and still to be removed.
     litter: Vec<String>,
     next_id: u64,
+}
+
+/// The file that is being written.
+#[derive(Debug)]
+struct Tail<F> {
+    file: F,
+    /// It has room: what is written replaces zeros.
+    is_prepared: bool,
 }
 
 /// The segments are numbered without gaps, so a number is an index.
@@ -188,7 +196,7 @@ impl<D: Disk> Log<D> {
     /// Writes to the end of the row, and makes it durable; the segment that it is in.
     fn write(&mut self, batch: &mut [u8]) -> io::Result<u64> {
         self.make_room()?;
-        let (Some(last), Some(file)) = (self.segments.back_mut(), self.tail.as_mut()) else {
+        let (Some(last), Some(Tail { file, .. })) = (self.segments.back_mut(), self.tail.as_mut()) else {
             return Err(io::Error::other("no segment is open"));
         };
         format::seal(batch, last.salt, last.bytes);
@@ -243,7 +251,9 @@ impl<D: Disk> Log<D> {
     /// Sees to it that the last segment takes another batch.
     fn make_room(&mut self) -> io::Result<()> {
         let last = self.segments.back().ok_or_else(|| io::Error::other("the journal is not settled"))?;
-        if self.tail.is_some() && last.bytes < self.sizes.segment_bytes {
+        let could_be_quicker = |tail: &Tail<D::File>| !tail.is_prepared && self.disk.has_prepared();
+        let is_good = self.tail.as_ref().is_some_and(|tail| !could_be_quicker(tail));
+        if is_good && last.bytes < self.sizes.segment_bytes {
             return Ok(());
         }
         let (number, previous_bytes, row_start) = (last.number + 1, last.bytes, self.segments[0].number);
@@ -297,8 +307,10 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    fn write_segment(&mut self, header: &Header, starts: &[&Unfinished]) -> io::Result<D::File> {
-        let mut file = self.disk.create(format::UNFINISHED_NAME)?;
+    fn write_segment(&mut self, header: &Header, starts: &[&Unfinished]) -> io::Result<Tail<D::File>> {
+        let prepared = self.disk.take_prepared(format::UNFINISHED_NAME);
+        let is_prepared = prepared.is_some();
+        let mut file = prepared.map_or_else(|| self.disk.create(format::UNFINISHED_NAME), Ok)?;
         file.write_at(0, &header.encode())?;
         let mut chunk = Vec::new();
         let mut at = RECORDS_START;
@@ -315,7 +327,7 @@ impl<D: Disk> Log<D> {
         file.sync()?;
         self.disk.rename(format::UNFINISHED_NAME, &format::segment_name(header.number))?;
         self.disk.sync_folder()?;
-        Ok(file)
+        Ok(Tail { file, is_prepared })
     }
 
     /// Removes the oldest segments while all of their starts are finished. The last one stays: it is being written.

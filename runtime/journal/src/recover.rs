@@ -63,7 +63,9 @@ pub(crate) fn pieces(bytes: &[u8], salt: u64) -> impl Iterator<Item = Piece<'_>>
             return None;
         }
         let offset = at;
-        behind = format::record_from(bytes, salt, at + 1);
+        // No record begins in the zeros at the end, of which there may be many.
+        let begins_before = at + written(&bytes[at as usize..]) as u64;
+        behind = format::record_from(bytes, salt, at + 1..begins_before);
         at = behind.map_or(end, |record| record.offset);
         Some(Piece::Gap { offset, bytes: at - offset })
     })
@@ -204,12 +206,16 @@ fn enter_last(ledger: &mut Ledger, bytes: &[u8], header: &Header) -> Result<Opti
     if offset < durable {
         return Err(Fault::Damaged { file, offset, what: "a record does not verify, and later ones do" });
     }
-    let records = |&(at, length): &(u64, u64)| {
-        // Zeros at the end are room that the file was given and no more.
-        let gap = &bytes[at as usize..(at + length) as usize];
-        let written = gap.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        written.div_ceil(RECORD_BYTES) as u64
-    };
-    let records_max = gaps.iter().map(records).sum();
-    Ok(Some(Warning::Cut { file, offset, bytes: gaps.iter().map(|gap| gap.1).sum(), records_max }))
+    if let Some((at, length)) = gaps.last_mut().filter(|(at, length)| at + *length == bytes.len() as u64) {
+        *length = written(&bytes[*at as usize..]) as u64;
+    }
+    let records = |&(at, length): &(u64, u64)| written(&bytes[at as usize..(at + length) as usize]);
+    let records_max = gaps.iter().map(|gap| records(gap).div_ceil(RECORD_BYTES) as u64).sum();
+    let bytes = gaps.iter().map(|gap| gap.1).sum();
+    Ok((bytes > 0).then_some(Warning::Cut { file, offset, bytes, records_max }))
+}
+
+/// How much of a gap was written: zeros at its end are room that the file was given and no more.
+pub(crate) fn written(gap: &[u8]) -> usize {
+    gap.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1)
 }

@@ -76,7 +76,8 @@ fn salvage<D: Disk>(disk: &D) -> Result<(Repaired, Found), Fault> {
             continue;
         };
         let length = bytes.len() as u64;
-        if let Some(&trusted) = trusted_before.get(&(number + 1)) {
+        let trusted = trusted_before.get(&(number + 1)).copied();
+        if let Some(trusted) = trusted {
             if length < trusted {
                 repaired.skipped.push((file.clone(), length, 0));
             }
@@ -87,6 +88,11 @@ fn salvage<D: Disk>(disk: &D) -> Result<(Repaired, Found), Fault> {
         for piece in recover::pieces(&bytes, header.salt) {
             match piece {
                 Piece::Record(record) => ledger.enter(&record),
+                // Of the last one, what is behind the durable bytes may be room that was never written.
+                Piece::Gap { offset, .. }
+                    if trusted.is_none()
+                        && offset >= header.durable_bytes
+                        && recover::written(&bytes[offset as usize..]) == 0 => {}
                 Piece::Gap { offset, bytes } => repaired.skipped.push((file.clone(), offset, bytes)),
             }
         }

@@ -1,12 +1,13 @@
 //! A journal as a server left it, cut and changed byte by byte.
 
 use super::{Place, Tally, WORKFLOWS, create, load};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use fleetstep_journal::{Entry, FileConfig, FileJournal, inspect};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// Starts that wait in the journal that is damaged.
 const STARTS: usize = 12;
@@ -37,6 +38,9 @@ pub fn damaged() -> Result<Damage> {
     let server = place.serve(&mut Tally::default())?;
     let (name, _) = WORKFLOWS[1];
     create(&server, name, 60)?;
+    let journal = place.data.join("journal");
+    // From then on starts go to one file, which has the room.
+    wait_for(&journal.join("room.ready"))?;
     let arn = format!("arn:aws:states:us-east-1:000000000000:stateMachine:{name}");
     for n in 0..STARTS {
         let request = json!({"stateMachineArn": arn, "input": n.to_string()});
@@ -44,10 +48,11 @@ pub fn damaged() -> Result<Damage> {
         ensure!(answer.get("executionArn").is_some(), "{answer}");
     }
     server.kill()?;
-    let journal = place.data.join("journal");
     let (file, starts) = records(&journal)?;
     ensure!(starts.len() == STARTS, "{} of {STARTS} starts are in the journal", starts.len());
-    let bytes = fs::read(journal.join(&file))?;
+    let mut bytes = fs::read(journal.join(&file))?;
+    // Room is zeros, and no payload ends with one.
+    bytes.truncate(bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1));
     let copy = Copy { folder: temporary.path().join("copy"), file, whole: read(&journal)?.0 };
 
     let last = usize::try_from(starts[STARTS - 1])?;
@@ -78,6 +83,16 @@ pub fn damaged() -> Result<Damage> {
     Ok(damage)
 }
 
+fn wait_for(file: &Path) -> Result<()> {
+    for _ in 0..200 {
+        if file.exists() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    bail!("{} is not there after ten seconds", file.display())
+}
+
 /// The file that records lie in, and where each start begins.
 fn records(journal: &Path) -> Result<(String, Vec<u64>)> {
     let (mut current, mut last, mut starts) = (String::new(), String::new(), BTreeSet::new());
@@ -94,7 +109,7 @@ fn records(journal: &Path) -> Result<(String, Vec<u64>)> {
 
 /// What opening finds: the payloads, and whether it warned; nothing where it refuses.
 fn read(folder: &Path) -> Result<(Vec<Vec<u8>>, bool)> {
-    let opened = FileJournal::open(&FileConfig::new(folder))?;
+    let opened = FileJournal::open(&FileConfig { has_room_ahead: false, ..FileConfig::new(folder) })?;
     let payloads = opened.unfinished.iter().map(|record| record.payload.to_vec()).collect();
     Ok((payloads, !opened.warnings.is_empty()))
 }

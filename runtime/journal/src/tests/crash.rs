@@ -47,8 +47,10 @@ impl Run {
         let mut chance = fastrand::Rng::with_seed(seed);
         let segment_bytes = chance.u64(1_500..6_000);
         let carry_above_bytes = if chance.bool() { segment_bytes * chance.u64(1..4) } else { u64::MAX };
+        let disk = SimDisk::new(chance.u64(..));
+        disk.prepare(chance.bool().then(|| chance.usize(500..8_000)));
         Self {
-            disk: SimDisk::new(chance.u64(..)),
+            disk,
             sizes: Sizes { segment_bytes, carry_above_bytes },
             chance,
             fates: BTreeMap::new(),

@@ -5,34 +5,47 @@ use super::{ROOMY, Start, append, open};
 use crate::Warning;
 use crate::format::{self, Header, Kind, RECORD_BYTES, RECORDS_START, segment_name};
 use crate::log::{Log, Sizes};
-use crate::recover::Fault;
+use crate::recover::{self, Fault, Piece};
 use crate::repair::repair_disk;
 
 /// A journal of two segments, and what was accepted and not finished.
 struct Sample {
     disk: SimDisk,
     unfinished: Vec<Start>,
-    /// Where the last batch begins in the last segment.
-    last_batch: usize,
+    /// Where the last batch begins in the last segment, and where it ends.
+    last_batch: std::ops::Range<usize>,
 }
 
-fn sample() -> Sample {
+/// How much room each of the segments was given, once none and once some.
+const ROOMS: [Option<usize>; 2] = [None, Some(2_500)];
+
+fn sample(room: Option<usize>) -> Sample {
     let disk = SimDisk::new(3);
+    disk.prepare(room);
     let sizes = Sizes { segment_bytes: 1_400, ..ROOMY };
     let (mut log, ..) = open(&disk, sizes);
     let mut unfinished = Vec::new();
-    let mut last_batch = 0;
+    let mut last_batch = 0..0;
     for round in 0..5_u8 {
         let payloads: Vec<Vec<u8>> = (0..3).map(|index| vec![16 * round + index; 20 + usize::from(round)]).collect();
         let payloads: Vec<&[u8]> = payloads.iter().map(|payload| &payload[..]).collect();
         let finished: Vec<u64> = unfinished.first().map(|start: &Start| start.0).into_iter().collect();
         unfinished.drain(..finished.len());
-        last_batch = disk.bytes(disk.segments().last().unwrap()).len();
+        let begin = written(&disk);
         let ids = append(&mut log, &payloads, &finished).unwrap();
+        last_batch = begin..written(&disk);
         unfinished.extend(ids.into_iter().zip(payloads.iter().map(|payload| payload.to_vec())));
     }
     assert_eq!(disk.segments().len(), 2);
     Sample { disk, unfinished, last_batch }
+}
+
+/// Where the records of the last segment end.
+fn written(disk: &SimDisk) -> usize {
+    let bytes = disk.bytes(disk.segments().last().unwrap());
+    let salt = Header::decode(&bytes).unwrap().0.salt;
+    let end = |piece| if let Piece::Record(record) = piece { record.end() } else { 0 };
+    recover::pieces(&bytes, salt).map(end).fold(RECORDS_START, u64::max) as usize
 }
 
 fn reopen(disk: &SimDisk) -> Result<(Vec<Start>, Vec<Warning>), Fault> {
@@ -65,34 +78,52 @@ fn a_tail_that_is_cut_at_any_byte_of_its_last_record_is_cut_there() {
         torn.set_bytes(&file, &whole[..length]);
         let (unfinished, warnings) = reopen(&torn).unwrap();
         assert_eq!(unfinished, [(1, b"first".to_vec()), (2, b"second".to_vec())]);
-        let cut = Warning::Cut {
-            file: file.clone(),
-            offset: before as u64,
-            bytes: (length - before) as u64,
-            records_max: (length - before).div_ceil(RECORD_BYTES) as u64,
-        };
-        let expected = if length == before { vec![] } else { vec![cut] };
+        let bytes = recover::written(&whole[before..length]) as u64;
+        let records_max = bytes.div_ceil(RECORD_BYTES as u64);
+        let cut = Warning::Cut { file: file.clone(), offset: before as u64, bytes, records_max };
+        let expected = if bytes == 0 { vec![] } else { vec![cut] };
         assert_eq!(warnings, expected, "cut to {length} bytes");
         assert_eq!(reopen(&torn).unwrap(), (unfinished, vec![]), "the warning is given once");
     }
 }
 
 #[test]
-fn a_file_that_ends_in_zeros_is_cut_with_no_record_among_them() {
-    let Sample { disk, unfinished, .. } = sample();
+fn zeros_at_the_end_are_room_and_what_was_torn_into_them_is_cut() {
+    let Sample { disk, unfinished, last_batch } = sample(None);
     let file = disk.segments().pop().unwrap();
     let mut bytes = disk.bytes(&file);
-    let length = bytes.len() as u64;
     bytes.resize(bytes.len() + 4_096, 0);
     disk.set_bytes(&file, &bytes);
-    let cut = Warning::Cut { file, offset: length, bytes: 4_096, records_max: 0 };
+    assert_eq!(reopen(&disk.copy()).unwrap(), (unfinished.clone(), vec![]));
+    bytes[last_batch.end + 40] = 1;
+    disk.set_bytes(&file, &bytes);
+    let cut = Warning::Cut { file, offset: last_batch.end as u64, bytes: 41, records_max: 2 };
     assert_eq!(reopen(&disk).unwrap(), (unfinished, vec![cut]));
 }
 
 #[test]
+fn zeros_where_durable_bytes_were_are_no_room() {
+    let Sample { disk, unfinished, .. } = sample(None);
+    drop(open(&disk, ROOMY));
+    // The first contents of a segment are durable before it has its name.
+    let file = disk.segments().pop().unwrap();
+    let mut bytes = disk.bytes(&file);
+    let end = bytes.len();
+    bytes[end - 10..].fill(0);
+    disk.set_bytes(&file, &bytes);
+    assert!(matches!(reopen(&disk), Err(Fault::Damaged { .. })));
+    check_repair(&disk, &unfinished, 1);
+}
+
+#[test]
 fn a_flipped_bit_is_found_wherever_it_lies() {
-    let Sample { disk, unfinished, last_batch } = sample();
+    ROOMS.into_iter().for_each(flip_every_bit);
+}
+
+fn flip_every_bit(room: Option<usize>) {
+    let Sample { disk, unfinished, last_batch } = sample(room);
     let segments = disk.segments();
+    let first_end = Header::decode(&disk.bytes(&segments[1])).unwrap().0.previous_bytes as usize;
     let (mut refused, mut cut, mut without_effect) = (0, 0, 0);
     for (index, file) in segments.iter().enumerate() {
         let whole = disk.bytes(file);
@@ -101,11 +132,13 @@ fn a_flipped_bit_is_found_wherever_it_lies() {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             flipped.set_bytes(file, &bytes);
-            let is_in_last_batch = index == 1 && bit / 8 >= last_batch;
+            let is_in_last_batch = index == 1 && bit / 8 >= last_batch.start;
+            let is_in_room = index == 1 && bit / 8 >= last_batch.end;
             match reopen(&flipped.copy()) {
                 Ok((found, warnings)) if warnings.is_empty() || matches!(warnings[0], Warning::Header { .. }) => {
                     assert_eq!(found, unfinished, "{file} bit {bit}");
-                    assert!(bit / 8 < RECORDS_START as usize, "{file} bit {bit} is not noticed");
+                    let counts = RECORDS_START as usize..if index == 0 { first_end } else { whole.len() };
+                    assert!(!counts.contains(&(bit / 8)), "{file} bit {bit} is not noticed");
                     without_effect += 1;
                 }
                 Ok((found, warnings)) => {
@@ -113,7 +146,7 @@ fn a_flipped_bit_is_found_wherever_it_lies() {
                     // The record that was hit is gone, or, if it held marks, its starts run again.
                     let lost = unfinished.iter().filter(|start| !found.contains(start)).count();
                     let again = found.iter().filter(|start| !unfinished.contains(start)).count();
-                    assert_eq!((lost + again, warnings.len()), (1, 1), "{file} bit {bit}");
+                    assert_eq!((lost + again, warnings.len()), (usize::from(!is_in_room), 1), "{file} bit {bit}");
                     cut += 1;
                 }
                 Err(Fault::Damaged { file: named, offset, .. }) => {
@@ -131,7 +164,7 @@ fn a_flipped_bit_is_found_wherever_it_lies() {
 
 #[test]
 fn a_damaged_middle_is_refused_and_nothing_is_changed() {
-    let Sample { disk, unfinished, .. } = sample();
+    let Sample { disk, unfinished, .. } = sample(None);
     let file = disk.segments()[1].clone();
     let mut bytes = disk.bytes(&file);
     let at = RECORDS_START as usize + RECORD_BYTES + 3;
@@ -155,7 +188,7 @@ fn a_damaged_middle_is_refused_and_nothing_is_changed() {
 
 #[test]
 fn a_missing_segment_is_refused_by_name_and_repaired() {
-    let Sample { disk, .. } = sample();
+    let Sample { disk, .. } = sample(None);
     let sizes = Sizes { segment_bytes: 1_100, ..ROOMY };
     let (mut log, mut unfinished, _) = open(&disk, sizes);
     for _ in 0..4 {
@@ -176,7 +209,7 @@ fn a_missing_segment_is_refused_by_name_and_repaired() {
 
 #[test]
 fn a_header_survives_the_loss_of_one_copy_and_not_of_both() {
-    let Sample { disk, unfinished, .. } = sample();
+    let Sample { disk, unfinished, .. } = sample(None);
     let file = disk.segments().pop().unwrap();
     let mut bytes = disk.bytes(&file);
     bytes[..512].fill(0xff);
@@ -193,7 +226,7 @@ fn a_header_survives_the_loss_of_one_copy_and_not_of_both() {
 
 #[test]
 fn another_version_is_refused_and_not_repaired() {
-    let Sample { disk, .. } = sample();
+    let Sample { disk, .. } = sample(None);
     let file = disk.segments().pop().unwrap();
     let mut bytes = disk.bytes(&file);
     for copy in [0, 512] {
@@ -276,7 +309,11 @@ fn absurd_numbers_in_whole_records_do_no_harm() {
 /// Whatever is done to the files, recovery and repair end, and what they find was once accepted.
 #[test]
 fn files_that_were_mutated_at_random_do_no_harm() {
-    let Sample { disk, unfinished, .. } = sample();
+    ROOMS.into_iter().for_each(mutate_at_random);
+}
+
+fn mutate_at_random(room: Option<usize>) {
+    let Sample { disk, unfinished, .. } = sample(room);
     let mut accepted = unfinished.clone();
     accepted.extend((1..=15).filter(|id| unfinished.iter().all(|start| start.0 != *id)).map(|id| {
         // The finished ones: as `sample` made them.

@@ -35,7 +35,14 @@ pub(super) struct World {
     changes: Vec<(String, Option<usize>)>,
     faults: Faults,
     has_stopped: bool,
+    /// Room of so many bytes is prepared ahead.
+    prepares: Option<usize>,
+    /// After so many operations.
+    ready_after: u32,
 }
+
+/// The room is ready so many operations after the last was taken.
+const PREPARING: u32 = 25;
 
 #[derive(Clone, Debug, Default)]
 struct Content {
@@ -65,6 +72,8 @@ impl SimDisk {
             changes: Vec::new(),
             faults: Faults::default(),
             has_stopped: false,
+            prepares: None,
+            ready_after: 0,
         })))
     }
 
@@ -74,6 +83,11 @@ impl SimDisk {
 
     pub(super) fn set_faults(&self, faults: Faults) {
         self.world().faults = faults;
+    }
+
+    /// From now on files with room for so many bytes are prepared.
+    pub(super) fn prepare(&self, bytes: Option<usize>) {
+        self.world().prepares = bytes;
     }
 
     pub(super) fn has_stopped(&self) -> bool {
@@ -145,6 +159,7 @@ impl SimDisk {
 impl World {
     /// One operation: may it go on?
     fn operate(&mut self, writes: bool) -> io::Result<()> {
+        self.ready_after = self.ready_after.saturating_sub(1);
         if let Some(left) = &mut self.faults.stops_after {
             *left = left.saturating_sub(1);
             self.has_stopped |= *left == 0;
@@ -264,6 +279,24 @@ impl Disk for SimDisk {
         world.files.push(Content::default());
         world.name(name, Some(file));
         Ok(SimFile { disk: self.clone(), file })
+    }
+
+    fn take_prepared(&mut self, name: &str) -> Option<SimFile> {
+        let is_ready = self.has_prepared();
+        let mut world = self.world();
+        world.operate(true).ok().filter(|()| is_ready)?;
+        world.ready_after = PREPARING;
+        let zeros = vec![0; world.prepares?];
+        let file = world.files.len();
+        world.files.push(Content { now: zeros.clone(), durable: zeros, dirty: BTreeSet::new() });
+        world.name(name, Some(file));
+        Some(SimFile { disk: self.clone(), file })
+    }
+
+    fn has_prepared(&self) -> bool {
+        let world = self.world();
+        let room = world.faults.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(world.used()));
+        world.ready_after == 0 && world.prepares.is_some_and(|bytes| bytes <= room)
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {

@@ -65,7 +65,8 @@ fn main() -> Result<()> {
 /// A journal as it is used, closed: its files, and all that it ever accepted.
 fn journal(folder: &Path, chance: &mut fastrand::Rng) -> Result<(Files, Starts)> {
     let scratch = tempfile::tempdir_in(folder)?;
-    let config = FileConfig { segment_bytes: chance.u64(1_100..4_000), ..FileConfig::new(scratch.path()) };
+    let segment_bytes = chance.u64(1_100..4_000);
+    let config = FileConfig { segment_bytes, has_room_ahead: chance.bool(), ..FileConfig::new(scratch.path()) };
     let mut accepted = Starts::new();
     for _ in 0..chance.u32(1..4) {
         let opened = FileJournal::open(&config)?;
@@ -128,7 +129,7 @@ fn check(folder: &Path, files: &Files, accepted: &Starts) -> Result<bool> {
         std::fs::write(scratch.path().join(name), bytes)?;
     }
     inspect(scratch.path(), |_| ())?;
-    let config = FileConfig::new(scratch.path());
+    let config = FileConfig { has_room_ahead: false, ..FileConfig::new(scratch.path()) };
     let opens = match FileJournal::open(&config) {
         Ok(opened) => {
             known(&opened.unfinished, accepted)?;
