@@ -1,9 +1,11 @@
 //! Crashes: a server that is killed under load again and again, and what became of every start that it acknowledged.
 
 mod damage;
+mod full_disk;
 mod load;
 
 pub use damage::{Damage, damaged};
+pub use full_disk::{on_a_full_disk, with_a_small_disk};
 pub use load::aws;
 
 use crate::http;
@@ -39,6 +41,8 @@ pub struct Tally {
     pub doubles: usize,
     /// Starts that ran though nobody was told that they were accepted.
     pub unacknowledged: usize,
+    /// Requests that were refused as too many: the disk was full.
+    pub throttled: usize,
     /// Lines that the servers warned with.
     pub warnings: Vec<String>,
 }
@@ -60,7 +64,7 @@ struct Known {
 /// journal.
 pub fn rounds(rounds: u32, seed: u64, tell: impl Fn(&str)) -> Result<Tally> {
     let temporary = tempfile::tempdir()?;
-    let place = Place { data: temporary.path().join("data"), log: temporary.path().join("log") };
+    let place = Place { data: temporary.path().join("data"), log: temporary.path().join("log"), journal_mib: 1_024 };
     let mut chance = fastrand::Rng::with_seed(seed);
     let (mut tally, mut known) = (Tally::default(), Known::default());
     let first = place.serve(&mut tally)?;
@@ -73,18 +77,11 @@ pub fn rounds(rounds: u32, seed: u64, tell: impl Fn(&str)) -> Result<Tally> {
         let load = Load::begin(server.address);
         thread::sleep(Duration::from_millis(chance.u64(LIFE_MS)));
         server.kill()?;
-        let acknowledged = load.end();
-        let (new, unfinished) = known.look(&place, acknowledged)?;
+        let (new, unfinished) = known.look(&place, load.end().acknowledged)?;
         tally.run_again += unfinished;
         tell(&format!("round {round}: {new} acknowledged, {unfinished} unfinished when it was killed"));
     }
-    let last = place.serve(&mut tally)?;
-    all_end(&last)?;
-    last.terminate()?;
-    let (status, said) = last.wait()?;
-    ensure!(status.success(), "{status}: {said}");
-    known.look(&place, Vec::new())?;
-    known.count(&place.log, &mut tally)?;
+    known.come_to_an_end(&place, &mut tally)?;
     Ok(tally)
 }
 
@@ -92,12 +89,15 @@ pub fn rounds(rounds: u32, seed: u64, tell: impl Fn(&str)) -> Result<Tally> {
 struct Place {
     data: PathBuf,
     log: PathBuf,
+    /// How large its journal may become, in MiB.
+    journal_mib: u32,
 }
 
 impl Place {
     fn serve(&self, tally: &mut Tally) -> Result<Serving> {
         let (data, log) = (self.data.display().to_string(), self.log.display().to_string());
-        let server = Serving::start(["--data-dir", &data, "--log-file", &log])?;
+        let journal = self.journal_mib.to_string();
+        let server = Serving::start(["--data-dir", &data, "--log-file", &log, "--journal-mib", &journal])?;
         let warnings = server.announced.lines().filter(|line| line.starts_with("warning")).map(str::to_owned);
         tally.warnings.extend(warnings);
         Ok(server)
@@ -137,6 +137,17 @@ fn all_end(server: &Serving) -> Result<()> {
 }
 
 impl Known {
+    /// Serves once more until nothing runs any more, and counts.
+    fn come_to_an_end(&mut self, place: &Place, tally: &mut Tally) -> Result<()> {
+        let last = place.serve(tally)?;
+        all_end(&last)?;
+        last.terminate()?;
+        let (status, said) = last.wait()?;
+        ensure!(status.success(), "{status}: {said}");
+        self.look(place, Vec::new())?;
+        self.count(&place.log, tally)
+    }
+
     /// Looks into the journal of a server that is gone: how many starts were acknowledged in its life, and how many
     /// it left unfinished.
     fn look(&mut self, place: &Place, acknowledged: Vec<String>) -> Result<(usize, usize)> {

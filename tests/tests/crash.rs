@@ -14,6 +14,20 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
 }
 
 #[test]
+#[allow(clippy::print_stderr)] // What was left out is said.
+fn nothing_acknowledged_is_lost_on_a_disk_that_is_full() {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_crash-rounds"));
+    match crash::with_a_small_disk(program, &["--rounds", "4", "--seed", "3", "--fill"]).expect("it runs") {
+        Err(why) => eprintln!("left out: no small disk can be had here: {why}"),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.contains(" 0 lost"), "{said}");
+            assert!(!said.contains(" 0 requests refused"), "the disk was full: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_damaged_journal_is_cut_with_a_warning_or_refused() {
     let damage = crash::damaged().expect("no copy is read wrong");
     assert!(damage.cuts > 50 && damage.refused > 100 && damage.cut > 100, "{damage:?}");

@@ -72,6 +72,13 @@ impl FileConfig {
             retry_interval: Duration::from_millis(100),
         }
     }
+
+    /// The same with another `total_bytes_max`, in 64 segments or more.
+    #[must_use]
+    pub fn with_total_bytes(self, total_bytes_max: u64) -> Self {
+        let segment_bytes = self.segment_bytes.min(total_bytes_max / 64);
+        Self { total_bytes_max, segment_bytes, ..self }
+    }
 }
 
 /// A journal that was opened, and what it found.

@@ -22,7 +22,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Option<Arc<dyn Journal>
     let Some(data_dir) = settings.data_dir.as_ref().filter(|_| settings.durability == Durability::Journal) else {
         return Ok((None, Vec::new()));
     };
-    let config = FileConfig::new(folder(data_dir));
+    let config = FileConfig::new(folder(data_dir)).with_total_bytes(u64::from(settings.journal_mib) << 20);
     let opened = tokio::task::spawn_blocking(move || FileJournal::open(&config)).await?;
     let opened = opened.with_context(|| format!("cannot use the journal in {}", folder(data_dir).display()))?;
     for warning in &opened.warnings {

@@ -20,6 +20,7 @@ pub struct FileSettings {
     data_dir: Option<PathBuf>,
     in_memory: Option<bool>,
     durability: Option<Durability>,
+    journal_mib: Option<u32>,
     region: Option<String>,
     account: Option<String>,
     executions_running_max: Option<usize>,
@@ -57,6 +58,9 @@ pub struct ServerFlags {
     /// Acknowledge asynchronous starts once they are on disk (journal) or at once (memory) [default: journal; memory with --in-memory]
     #[arg(long, value_name = "HOW", hide_possible_values = true)]
     pub durability: Option<Durability>,
+    /// MiB of disk that acknowledged starts may take until they are finished; one more is throttled [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub journal_mib: Option<u32>,
     /// Region in every ARN [default: us-east-1]
     #[arg(long)]
     pub region: Option<String>,
@@ -138,6 +142,8 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// What an acknowledgement of an asynchronous start promises; the journal needs a data directory.
     pub durability: Durability,
+    /// MiB of disk that the journal may take.
+    pub journal_mib: u32,
     /// Where compiled modules are cached when there is no data directory.
     pub cache_dir: Option<PathBuf>,
     /// Region in every ARN.
@@ -170,6 +176,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8083)),
             data_dir: None,
             durability: Durability::Memory,
+            journal_mib: 1_024,
             cache_dir: user_cache_dir(),
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
@@ -218,6 +225,7 @@ impl Settings {
                 .with_context(|| format!("`{listen}` is no ADDRESS:PORT such as {LISTEN_DEFAULT}"))?,
             data_dir: (!in_memory).then_some(data_dir),
             durability,
+            journal_mib: flags.journal_mib.or(file.journal_mib).unwrap_or(defaults.journal_mib).max(1),
             cache_dir: defaults.cache_dir,
             region: flags.region.or(file.region).unwrap_or(defaults.region),
             account: flags.account.or(file.account).unwrap_or(defaults.account),

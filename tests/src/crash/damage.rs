@@ -34,7 +34,7 @@ pub struct Damage {
 /// A copy that opens without something that it should have, or with something else.
 pub fn damaged() -> Result<Damage> {
     let temporary = tempfile::tempdir()?;
-    let place = Place { data: temporary.path().join("data"), log: temporary.path().join("log") };
+    let place = Place { data: temporary.path().join("data"), log: temporary.path().join("log"), journal_mib: 1_024 };
     let server = place.serve(&mut Tally::default())?;
     let (name, _) = WORKFLOWS[1];
     create(&server, name, 60)?;

@@ -19,8 +19,17 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What the callers were answered.
+#[derive(Default)]
+pub(super) struct Answers {
+    /// ARNs of the executions that were acknowledged.
+    pub(super) acknowledged: Vec<String>,
+    /// Requests that were refused as too many.
+    pub(super) throttled: usize,
+}
+
 /// Callers that go on until the server does not answer any more.
-pub(super) struct Load(Vec<JoinHandle<Vec<String>>>);
+pub(super) struct Load(Vec<JoinHandle<Answers>>);
 
 impl Load {
     pub(super) fn begin(address: SocketAddr) -> Self {
@@ -29,27 +38,34 @@ impl Load {
         Self(singles.chain(batches).collect())
     }
 
-    /// ARNs of the executions that were acknowledged.
-    pub(super) fn end(self) -> Vec<String> {
-        self.0.into_iter().flat_map(|caller| caller.join().expect("a caller does not panic")).collect()
+    /// What they were answered, once the server is gone.
+    pub(super) fn end(self) -> Answers {
+        let mut all = Answers::default();
+        for caller in self.0 {
+            let one = caller.join().expect("a caller does not panic");
+            all.acknowledged.extend(one.acknowledged);
+            all.throttled += one.throttled;
+        }
+        all
     }
 }
 
-/// Sends a request again and again; what the answers named.
-fn caller(address: SocketAddr, request: &[u8]) -> Vec<String> {
-    let mut acknowledged = Vec::new();
-    let Ok(mut stream) = TcpStream::connect(address) else { return acknowledged };
+/// Sends a request again and again.
+fn caller(address: SocketAddr, request: &[u8]) -> Answers {
+    let mut answers = Answers::default();
+    let Ok(mut stream) = TcpStream::connect(address) else { return answers };
     let _best_effort = stream.set_nodelay(true);
     let _best_effort = stream.set_read_timeout(Some(ANSWER_TIMEOUT));
     while let Ok((status, body)) = exchange(&mut stream, request) {
         // Whatever else the server says, it promises nothing.
         if matches!(status, 200 | 202) {
             let lines = body.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            acknowledged.extend(lines.filter_map(|line| Some(line["executionArn"].as_str()?.to_owned())));
+            answers.acknowledged.extend(lines.filter_map(|line| Some(line["executionArn"].as_str()?.to_owned())));
         }
+        answers.throttled += usize::from(status != 500 && body.contains("hrottl"));
         thread::sleep(PAUSE);
     }
-    acknowledged
+    answers
 }
 
 fn workflow(at: usize) -> &'static str {
