@@ -80,6 +80,16 @@ impl Held {
         }
     }
 
+    /// How many strands it has.
+    pub(crate) fn strands_live(&self) -> usize {
+        match self {
+            // Only what has no branches is packed.
+            Self::Packed(_) => 1,
+            Self::Whole(running) => running.execution.strands_live(),
+            Self::Away => 0,
+        }
+    }
+
     /// When the driver has to come back at the latest.
     pub(crate) fn due(&self) -> Timestamp {
         match self {

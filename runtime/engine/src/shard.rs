@@ -94,7 +94,12 @@ impl<A> Shard<A> {
 
     /// Starts an execution.
     pub fn start(&mut self, program: Arc<Program>, start: ExecutionStart, attachment: A, now: Timestamp) -> Key {
-        let key = self.insert(Held::Whole(Box::new(Running::new(program, start))), attachment);
+        self.start_running(Running::new(program, start), attachment, now)
+    }
+
+    /// Starts what has not been stepped yet.
+    pub(crate) fn start_running(&mut self, running: Running, attachment: A, now: Timestamp) -> Key {
+        let key = self.insert(Held::Whole(Box::new(running)), attachment);
         self.step(key, Event::Start, now);
         key
     }
@@ -202,6 +207,12 @@ impl<A> Shard<A> {
     /// The execution that lives at an index now.
     pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
         self.slots.get(index).map(|slot| Key { index, generation: slot.generation })
+    }
+
+    /// How many strands an execution has, 0 if it is over.
+    pub(crate) fn strands_live(&self, key: Key) -> usize {
+        let slot = self.slots.get(key.index).filter(|slot| slot.generation == key.generation);
+        slot.map_or(0, |slot| slot.held.strands_live())
     }
 
     #[cfg(test)]

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod chronicle;
 mod stage;
 
 use crate::Finished;

@@ -1,10 +1,12 @@
 //! The simulation while it is played.
 
+use super::chronicle::{Chronicle, strands_max};
 use super::{BEGINNING, Broken, PlannedStart, Report, Simulator};
 use crate::Finished;
 use crate::admission::{Admission, Permit};
 use crate::calls::Answer;
 use crate::host::Call;
+use crate::running::{Running, panicked};
 use crate::shard::{Key, Output, Shard};
 use fleetstep_document::Text;
 use fleetstep_machine::{
@@ -36,17 +38,18 @@ pub(super) struct Stage {
     trace: DefaultHasher,
 }
 
-/// What the simulation attaches to an execution: its permit, as the engine does.
+/// What the simulation attaches to an execution: its permit, as the engine does, and its history.
 #[derive(Debug)]
 struct Player {
     _permit: Permit,
+    chronicle: Chronicle,
 }
 
 /// What became of a start.
 enum Fate {
     Planned,
     Refused,
-    Running { key: Key, started: Timestamp, deadline: Timestamp },
+    Running { key: Key, started: Timestamp, deadline: Timestamp, strands_max: usize },
     Finished { key: Key, finished: Finished },
 }
 
@@ -159,13 +162,15 @@ impl Stage {
         let PlannedStart { program, input, .. } = &self.simulator.starts[id];
         let (program, input, started) = (Arc::clone(program), input.clone(), self.now);
         let duration = program.timeout.unwrap_or(EXECUTION_DURATION_MAX).min(EXECUTION_DURATION_MAX);
-        let (seed, history) = (self.chance.u64(..), HistoryLevel::Off);
+        let (seed, history) = (self.chance.u64(..), HistoryLevel::All);
         let start = ExecutionStart { input, identity: identity(id), seed, started, history };
-        let key = self.shard.start(program, start, Player { _permit: permit }, self.now);
+        let (chronicle, strands_max) = (Chronicle::default(), strands_max(&program));
+        let running = Running::new(program, start).with_sink(Some(Box::new(chronicle.clone())));
+        let key = self.shard.start_running(running, Player { _permit: permit, chronicle }, self.now);
         if self.running.insert(key, id).is_some() {
             return Err(self.broken("one key for two executions"));
         }
-        self.fates[id] = Fate::Running { key, started, deadline: started.after(duration) };
+        self.fates[id] = Fate::Running { key, started, deadline: started.after(duration), strands_max };
         let abort_after = self.draw(self.simulator.faults.aborted, Duration::from_secs(60));
         if let Some(after) = abort_after {
             self.plan(self.now.after(after), Happening::Abort(id));
@@ -206,7 +211,7 @@ impl Stage {
                         self.open.remove(&(key, ticket));
                     }
                 }
-                Output::Finished { key, outcome, .. } => self.finish(key, outcome)?,
+                Output::Finished { key, outcome, attachment, .. } => self.finish(key, outcome, &attachment)?,
             }
         }
         Ok(())
@@ -239,7 +244,7 @@ impl Stage {
         Ok(())
     }
 
-    fn finish(&mut self, key: Key, outcome: Outcome) -> Result<(), Broken> {
+    fn finish(&mut self, key: Key, outcome: Outcome, player: &Player) -> Result<(), Broken> {
         let Some(id) = self.running.remove(&key) else {
             return Err(self.broken("an execution ended twice"));
         };
@@ -252,7 +257,11 @@ impl Stage {
         if self.now > deadline.after(self.simulator.faults.lateness_max) {
             return Err(self.broken(format!("the end came {:?} too late", self.now.since(deadline))));
         }
-        ("end", id, self.now, format!("{outcome:?}")).hash(&mut self.trace);
+        if matches!(&outcome, Outcome::Failed(failure) if *failure == panicked("execution")) {
+            return Err(self.broken("the execution panicked"));
+        }
+        let history = player.chronicle.close(&outcome).map_err(|promise| self.broken(promise))?;
+        ("end", id, self.now, format!("{outcome:?}"), history).hash(&mut self.trace);
         self.open.retain(|(other, _)| *other != key);
         self.fates[id] = Fate::Finished { key, finished: Finished { outcome, started, stopped: self.now } };
         Ok(())
@@ -272,11 +281,21 @@ impl Stage {
         }
     }
 
-    fn check(&self) -> Result<(), Broken> {
+    fn check(&mut self) -> Result<(), Broken> {
         let (shard, admitted, running) = (self.shard.len(), self.admission.running(), self.running.len());
         if shard != running || admitted != running {
             let promise = format!("{running} are running, {shard} in the shard, {admitted} permits are out");
             return Err(self.broken(promise));
+        }
+        for (&key, &id) in &self.running {
+            let strands = self.shard.strands_live(key);
+            let is_bounded = matches!(self.fates[id], Fate::Running { strands_max, .. } if strands <= strands_max);
+            if !is_bounded {
+                return Err(self.broken(format!("execution {id} has {strands} strands")));
+            }
+            if let Some(promise) = self.shard.get_mut(key).and_then(|player| player.chronicle.broken()) {
+                return Err(self.broken(format!("execution {id}: {promise}")));
+            }
         }
         Ok(())
     }

@@ -89,7 +89,8 @@ impl Jsonata {
     }
 
     /// Evaluates with the general engine, whether or not there is a compiled form.
-    pub(in crate::jsonata) fn evaluate_generally(
+    #[doc(hidden)]
+    pub fn evaluate_generally(
         &self,
         input: Option<&Document>,
         bindings: Vec<(Text, Document)>,
