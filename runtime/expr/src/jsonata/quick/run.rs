@@ -46,15 +46,9 @@ impl<'e> Run<'e, '_, '_> {
                 Some(found) => Ok(Val::Ref(found)),
                 None => Ok(collapsed(self.path(path, at)?)),
             },
-            Op::Binary(binary) if binary.operator != Operator::Range => self.placed(binary, at),
+            Op::Binary(binary) if binary.operator != Operator::Range => self.binary(binary, at),
             _ => Ok(collapsed(self.raw(op, at)?)),
         }
-    }
-
-    /// An operator between two values; its errors have its place.
-    fn placed(&mut self, binary: &'e Binary, at: &Val<'e>) -> Outcome<Val<'e>> {
-        let placed = |error: JsonataError| error.or_at(binary.position).or_token(binary.operator.text());
-        self.binary(binary, at).map_err(placed)
     }
 
     /// The value of an operation as it comes.
@@ -64,7 +58,7 @@ impl<'e> Run<'e, '_, '_> {
             Op::Start(start) => Ok(self.start(*start, at)),
             Op::Path(path) => self.path(path, at),
             Op::Name(name) => self.name(name, at),
-            Op::Binary(binary) => self.placed(binary, at),
+            Op::Binary(binary) => self.binary(binary, at),
             Op::Concat(parts) => self.concat(parts, at),
             Op::Negate { operand, position } => self.negate(operand, *position, at),
             Op::Array { items, cons } => self.array(items, *cons, at),
@@ -194,6 +188,7 @@ impl<'e> Run<'e, '_, '_> {
         }
     }
 
+    /// An operator between two values; its own errors have its place.
     fn binary(&mut self, binary: &'e Binary, at: &Val<'e>) -> Outcome<Val<'e>> {
         if let Some(holds) = self.compared(binary, at) {
             return Ok(truth(holds));
@@ -215,8 +210,9 @@ impl<'e> Run<'e, '_, '_> {
                 self.tested(&binary.right, at).map(truth).map_err(blamed)
             }
             operator => {
+                // What a side itself fails with is not the operator's.
                 let right = self.eval(&binary.right, at)?;
-                self.operate(operator, left, right)
+                self.operate(operator, left, right).map_err(|error| error.at(binary.position).token(operator.text()))
             }
         }
     }
@@ -295,24 +291,24 @@ impl<'e> Run<'e, '_, '_> {
         self.evaluator.budget.read(out.len() - before)
     }
 
+    /// Appends the text of a value, of which a new text is made.
+    fn write_more(&mut self, value: &Val<'e>, out: &mut String) -> Outcome<()> {
+        self.write_text(value, out)?;
+        self.evaluator.budget.allocate(out.len())
+    }
+
     /// `a & b & c`: each text is made when the general engine would make it, so that the same error comes first.
     fn concat(&mut self, parts: &'e [Part], at: &Val<'e>) -> Outcome<Val<'e>> {
         let mut out = String::new();
         let [first, second, rest @ ..] = parts else { return Ok(Val::NOTHING) };
-        let joined = (|| {
-            let (left, right) = (self.eval(&first.op, at)?, self.eval(&second.op, at)?);
-            self.write_text(&left, &mut out)?;
-            self.write_text(&right, &mut out)?;
-            self.evaluator.budget.allocate(out.len())
-        })();
-        let placed = |error: JsonataError, part: &Part| error.or_at(part.position).or_token(Operator::Concat.text());
-        joined.map_err(|error| placed(error, second))?;
+        // What a part itself fails with is not the operator's.
+        let (left, right) = (self.eval(&first.op, at)?, self.eval(&second.op, at)?);
+        let written = self.write_text(&left, &mut out).and_then(|()| self.write_more(&right, &mut out));
+        let placed = |error: JsonataError, part: &Part| error.at(part.position).token(Operator::Concat.text());
+        written.map_err(|error| placed(error, second))?;
         for part in rest {
-            let more = self.eval(&part.op, at).and_then(|value| {
-                self.write_text(&value, &mut out)?;
-                self.evaluator.budget.allocate(out.len())
-            });
-            more.map_err(|error| placed(error, part))?;
+            let value = self.eval(&part.op, at)?;
+            self.write_more(&value, &mut out).map_err(|error| placed(error, part))?;
         }
         Ok(Val::Own(Value::from(out)))
     }
