@@ -25,11 +25,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
     ("wasmtime-wasi", &["wasm"]),
-    ("hyper", &["api", "benches"]),
+    ("hyper", &["api", "hostile", "benches"]),
     ("redb", &["catalog"]),
     ("saphyr", &["asl"]),
     ("clap", &["server", "tests", "benches"]),
-    ("tokio", &["engine", "wasm", "catalog", "api", "server", "tests", "benches"]),
+    ("tokio", &["engine", "wasm", "catalog", "api", "server", "tests", "hostile", "benches"]),
 ];
 
 /// Normal dependencies of each package of the workspace, by short name.

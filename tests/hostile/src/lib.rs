@@ -10,6 +10,8 @@ mod definitions;
 mod documents;
 mod expressions;
 pub mod generate;
+mod modules;
+mod requests;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +32,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "intrinsics", input_bytes_max: 1_024, check: expressions::intrinsics },
     Target { name: "jsonata", input_bytes_max: 1_024, check: expressions::jsonata },
     Target { name: "definitions", input_bytes_max: 8_192, check: definitions::check },
+    Target { name: "requests", input_bytes_max: 4_096, check: requests::check },
+    Target { name: "modules", input_bytes_max: 8_192, check: modules::check },
 ];
 
 /// The target of that name.

@@ -1,0 +1,1 @@
+(module (memory (export "memory") 1) (table 1 funcref) (func (export "_start") (drop (memory.grow (i32.const 9999))) (drop (table.grow (ref.null func) (i32.const 99999999))) (i32.store (i32.const -4) (i32.const 1))))

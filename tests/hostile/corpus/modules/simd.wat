@@ -1,0 +1,1 @@
+(module (memory (export "memory") 1) (global $g (mut v128) (v128.const i32x4 1 2 3 4)) (func (export "_start") (local v128) (global.set $g (i32x4.add (global.get $g) (local.get 0)))))

@@ -1,0 +1,1 @@
+(module (memory (export "memory") 1) (func $s (loop (br 0))) (start $s) (func (export "_start")))

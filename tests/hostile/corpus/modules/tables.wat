@@ -1,0 +1,1 @@
+(module (memory (export "memory") 1) (type $t (func (param i32) (result i32))) (table 3 3 funcref) (elem (i32.const 0) $f) (func $f (type $t) (local.get 0)) (func (export "_start") (drop (call_indirect (type $t) (i32.const 1) (i32.const 2)))))
