@@ -7,8 +7,10 @@ pub mod crash;
 pub mod http;
 pub mod markdown;
 pub mod program;
+pub mod simulation;
 #[path = "../../runtime/expr/tests/suite/mod.rs"]
 pub mod suite;
+pub mod workflows;
 
 use anyhow::{Context as _, Result, bail};
 use fleetstep_server::deploy::Deployment;

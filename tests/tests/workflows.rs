@@ -11,49 +11,16 @@
 //!   `text refused` (the diagnostics, one a line)
 //! - `text timeline`: each call, and the end: `+SECONDS STATE INPUT`
 
-use fleetstep_asl::{Compiled, Format, Options, Severity, WorkflowType, compile};
 use fleetstep_document::Document;
 use fleetstep_machine::testing::{Answer, Called, Driver};
 use fleetstep_machine::{Failure, Outcome, Timestamp};
-use fleetstep_tests::markdown::{self, Block, Case};
-use fleetstep_tests::root;
+use fleetstep_tests::markdown::{Block, Case};
+use fleetstep_tests::workflows::{cases, compiled, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What the chance of every case starts from.
 const SEED: u64 = 1;
-
-/// Every case with its definition.
-pub(crate) fn cases() -> Vec<(Case, Block)> {
-    let files = markdown::files(&root().join("tests/data/workflows")).expect("the cases");
-    let mut cases = Vec::new();
-    for file in files {
-        let mut definition = None;
-        for case in file {
-            definition = case.block("definition").cloned().or(definition);
-            let is_whole = ["succeeds", "fails", "times-out", "refused"].iter().any(|role| case.block(role).is_some());
-            if is_whole {
-                let definition = definition.clone().unwrap_or_else(|| panic!("{}: no definition", case.name));
-                cases.push((case, definition));
-            }
-        }
-    }
-    cases
-}
-
-/// The program, or the errors as lines.
-pub(crate) fn compiled(definition: &Block) -> Result<Compiled, String> {
-    let format = if definition.language == "yaml" { Format::Yaml } else { Format::Json };
-    let compilation =
-        compile(&definition.text, &Options { format, target: Some(WorkflowType::Express), ..Options::default() });
-    let errors = compilation.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-    let lines = errors.map(|error| format!("{}: {} at {}\n", error.code.as_str(), error.message, error.location));
-    compilation.compiled.ok_or_else(|| lines.collect())
-}
-
-pub(crate) fn json(text: &str) -> Document {
-    Document::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
 
 /// What the tasks of a case answer.
 struct Replies {

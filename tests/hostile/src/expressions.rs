@@ -126,6 +126,8 @@ fn same_each_time(expr: &Expr, parsed: &Document, lazily: &Document) -> Result<D
     assert_eq!(evaluated(expr, parsed), first, "the same again");
     assert_eq!(evaluated(expr, lazily), first, "over a text that was kept");
     match &first {
+        // What is too long to be counted is too long to be written, too.
+        Ok(value) if value.json_len() == usize::MAX => {}
         Ok(value) => assert_eq!(value.json_len(), value.to_json().len()),
         Err(error) => assert!(!error.message.is_empty(), "{error:?}"),
     }

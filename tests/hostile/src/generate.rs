@@ -13,25 +13,42 @@ pub const INPUT: &str = r#"{"items": [1, 2, 3, 4], "text": "a,b", "object": {"a"
 /// A machine. Whatever the chance, it compiles.
 #[must_use]
 pub fn definition(chance: &mut Rng) -> Value {
-    let mut generator = Generator { is_jsonata: chance.u8(0..3) == 0, chance: chance.fork(), lists: 0 };
-    let mut machine = generator.list(0);
-    if generator.is_jsonata {
-        machine["QueryLanguage"] = json!("JSONata");
-    }
+    let mut generator = Generator::new(chance, false);
+    let mut machine = generator.machine();
     if generator.chance.u8(0..4) == 0 {
         machine["TimeoutSeconds"] = json!(generator.chance.u32(1..400));
     }
     machine
 }
 
+/// A machine in which nothing fails by itself and nothing is left to chance: as long as no task fails, what it comes to
+/// does not depend on when they answer.
+#[must_use]
+pub fn steady_definition(chance: &mut Rng) -> Value {
+    Generator::new(chance, true).machine()
+}
+
 struct Generator {
     chance: Rng,
+    is_steady: bool,
     is_jsonata: bool,
     /// Lists so far: states of different lists must not have the same name.
     lists: u32,
 }
 
 impl Generator {
+    fn new(chance: &mut Rng, is_steady: bool) -> Self {
+        Self { is_jsonata: chance.u8(0..3) == 0, is_steady, chance: chance.fork(), lists: 0 }
+    }
+
+    fn machine(&mut self) -> Value {
+        let mut machine = self.list(0);
+        if self.is_jsonata {
+            machine["QueryLanguage"] = json!("JSONata");
+        }
+        machine
+    }
+
     fn list(&mut self, depth: u32) -> Value {
         let (list, count) = (self.lists, self.chance.usize(1..4));
         self.lists += 1;
@@ -76,12 +93,13 @@ impl Generator {
         // A list must not assign what a list around it assigns.
         let variable = format!("v{list}");
         let text = |text: &str| json!({"Type": "Pass", "Assign": {variable.as_str(): 1}, "Output": text});
-        match (self.is_jsonata, self.chance.u32(0..4)) {
-            (true, 0) => text("{% $merge([$states.input, {'n': $random()}]) %}"),
+        let drawn = if self.is_steady { self.chance.u32(0..2) } else { self.chance.u32(0..4) };
+        match (self.is_jsonata, drawn) {
+            (true, 2) => text("{% $merge([$states.input, {'n': $random()}]) %}"),
             (true, 1) => text("{% $states.input ~> |$|{'count': $count($states.input.items)}| %}"),
-            (true, 2) => text("{% $states.input.items[0] / 0 %}"),
+            (true, 3) => text("{% $states.input.items[0] / 0 %}"),
             (true, _) => text("{% $states.input %}"),
-            (false, 0) => json!({"Type": "Pass", "ResultPath": "$.p", "Parameters": {"id.$": "States.UUID()"}}),
+            (false, 3) => json!({"Type": "Pass", "ResultPath": "$.p", "Parameters": {"id.$": "States.UUID()"}}),
             (false, 1) => {
                 json!({"Type": "Pass", "ResultPath": "$.p", "Assign": {format!("{variable}.$"): "$"}, "Parameters":
                 {"list.$": "States.StringSplit($$.Execution.Input.text, ',')"}})

@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// What may wait for a workflow or a function, by the path or the operation.
-const WAITING: &[&str] = &["/run", "/batch", "/invoke", "AWSStepFunctions.StartSyncExecution", "AWSStepFunctions.TestState"];
+const WAITING: &[&str] =
+    &["/run", "/batch", "/invoke", "AWSStepFunctions.StartSyncExecution", "AWSStepFunctions.TestState"];
 
 const PASS: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
 

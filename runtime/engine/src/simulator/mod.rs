@@ -34,16 +34,30 @@ pub struct Simulator {
     executions_running_max: usize,
     steps_max: u64,
     faults: Faults,
+    stopped_after: Option<u64>,
     host: Box<PlayedHost>,
+    watch: Box<Watch>,
     starts: Vec<PlannedStart>,
 }
 
 type PlayedHost = dyn FnMut(&Call) -> Response;
+type Watch = dyn FnMut(Moment) -> Result<(), String>;
 
 struct PlannedStart {
     at: Timestamp,
     program: Arc<Program>,
     input: Document,
+}
+
+/// What [`Simulator::watch`] is told. Starts are named by their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A start was let in.
+    Started(usize),
+    /// An execution has ended.
+    Finished(usize),
+    /// A step is over, and so many executions are running.
+    Stepped(usize),
 }
 
 /// What a played task answers.
@@ -81,8 +95,10 @@ pub struct Faults {
 pub struct Report {
     /// The seed that leads here.
     pub seed: u64,
-    /// By the order of the starts: how each execution ended, or `None` when it was not let in.
+    /// By the order of the starts: how each execution ended; `None` when it was not let in, or the process stopped.
     pub executions: Vec<Option<Finished>>,
+    /// Those that were running when the process stopped, in the order of the starts.
+    pub unfinished: Vec<usize>,
     /// Things that happened.
     pub steps: u64,
     /// Calls of tasks.
@@ -113,9 +129,25 @@ impl Simulator {
             executions_running_max: usize::MAX,
             steps_max: 1_000_000,
             faults: Faults::NONE,
+            stopped_after: None,
             host: Box::new(|call| Response::after(Duration::from_millis(10), Ok(call.input.clone()))),
+            watch: Box::new(|_| Ok(())),
             starts: Vec::new(),
         }
+    }
+
+    /// The process stops after so many steps, whatever is running.
+    #[must_use]
+    pub fn stopped_after(mut self, steps: u64) -> Self {
+        self.stopped_after = Some(steps);
+        self
+    }
+
+    /// Someone who keeps books of their own, and says what does not agree with them.
+    #[must_use]
+    pub fn watch(mut self, watch: impl FnMut(Moment) -> Result<(), String> + 'static) -> Self {
+        self.watch = Box::new(watch);
+        self
     }
 
     /// What tasks answer.

@@ -1,7 +1,7 @@
 //! The simulation while it is played.
 
 use super::chronicle::{Chronicle, strands_max};
-use super::{BEGINNING, Broken, PlannedStart, Report, Simulator};
+use super::{BEGINNING, Broken, Moment, PlannedStart, Report, Simulator};
 use crate::Finished;
 use crate::admission::{Admission, Permit};
 use crate::calls::Answer;
@@ -93,6 +93,9 @@ impl Stage {
 
     pub(super) fn play(mut self) -> Result<Report, Broken> {
         while let Some(next) = self.next_move() {
+            if self.simulator.stopped_after.is_some_and(|steps| self.step >= steps) {
+                return Ok(self.report());
+            }
             self.count_step()?;
             match next {
                 Move::Resume => {
@@ -171,6 +174,7 @@ impl Stage {
             return Err(self.broken("one key for two executions"));
         }
         self.fates[id] = Fate::Running { key, started, deadline: started.after(duration), strands_max };
+        self.tell(Moment::Started(id))?;
         let abort_after = self.draw(self.simulator.faults.aborted, Duration::from_secs(60));
         if let Some(after) = abort_after {
             self.plan(self.now.after(after), Happening::Abort(id));
@@ -264,7 +268,7 @@ impl Stage {
         ("end", id, self.now, format!("{outcome:?}"), history).hash(&mut self.trace);
         self.open.retain(|(other, _)| *other != key);
         self.fates[id] = Fate::Finished { key, finished: Finished { outcome, started, stopped: self.now } };
-        Ok(())
+        self.tell(Moment::Finished(id))
     }
 
     /// Whether any event moves this execution: its time is up, or it has a turn to come.
@@ -297,23 +301,37 @@ impl Stage {
                 return Err(self.broken(format!("execution {id}: {promise}")));
             }
         }
-        Ok(())
+        self.tell(Moment::Stepped(running))
     }
 
     fn end(self) -> Result<Report, Broken> {
         if !self.running.is_empty() || self.admission.running() > 0 || !self.open.is_empty() {
             return Err(self.broken("something is left behind, and nothing will wake it"));
         }
+        if self.fates.iter().any(|fate| matches!(fate, Fate::Planned | Fate::Running { .. })) {
+            return Err(self.broken("an execution never ended"));
+        }
+        Ok(self.report())
+    }
+
+    fn report(self) -> Report {
         let mut executions = Vec::with_capacity(self.fates.len());
-        for fate in &self.fates {
-            match fate {
-                Fate::Finished { finished, .. } => executions.push(Some(finished.clone())),
-                Fate::Refused => executions.push(None),
-                Fate::Planned | Fate::Running { .. } => return Err(self.broken("an execution never ended")),
+        let mut unfinished = Vec::new();
+        for (id, fate) in self.fates.into_iter().enumerate() {
+            if matches!(fate, Fate::Running { .. }) {
+                unfinished.push(id);
             }
+            executions.push(match fate {
+                Fate::Finished { finished, .. } => Some(finished),
+                _ => None,
+            });
         }
         let (seed, steps, calls, trace) = (self.simulator.seed, self.step, self.calls, self.trace.finish());
-        Ok(Report { seed, executions, steps, calls, trace })
+        Report { seed, executions, unfinished, steps, calls, trace }
+    }
+
+    fn tell(&mut self, moment: Moment) -> Result<(), Broken> {
+        (self.simulator.watch)(moment).map_err(|promise| self.broken(promise))
     }
 
     fn count_step(&mut self) -> Result<(), Broken> {
