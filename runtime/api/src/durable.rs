@@ -93,6 +93,13 @@ impl<'a> AcceptedStart<'a> {
         let Payload { execution_arn, accepted, input, .. } = Payload::read(payload)?;
         Some(Self { execution_arn, accepted: iso_date(accepted), input })
     }
+
+    /// The account that it was accepted for.
+    #[must_use]
+    pub fn account(&self) -> Option<&'a str> {
+        // arn:aws:states:REGION:ACCOUNT:express:…
+        self.execution_arn.split(':').nth(4)
+    }
 }
 
 /// A start as the journal has it: numbers little-endian, texts with their length before them.

@@ -12,8 +12,9 @@ use fleetstep_catalog::{
 };
 use fleetstep_document::{Document, ObjectBuilder};
 use fleetstep_engine::{Failure, Outcome, Saturated};
+use fleetstep_identity::Refusal;
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::borrow::Cow;
 
 macro_rules! faults {
@@ -55,6 +56,12 @@ faults! {
     StateMachineTypeNotSupported 400 400;
     TooManyTags 400 400;
     ValidationException 400 400;
+    // Common to all services: who asks, and what they may.
+    AccessDeniedException 400 403;
+    IncompleteSignatureException 400 401;
+    InvalidSignatureException 400 401;
+    MissingAuthenticationTokenException 400 401;
+    UnrecognizedClientException 400 401;
     // Common to all services.
     InternalFailure 500 500;
     SerializationException 400 400;
@@ -84,7 +91,7 @@ pub(crate) struct Fault {
     /// Why the host failed, with the files that it names: for the operator, never for the caller.
     cause: Option<String>,
     /// The methods that there are, when this one is not.
-    allow: Option<&'static str>,
+    allow: Option<String>,
     /// The rest of the request was not read, so that the connection cannot go on.
     broken: bool,
 }
@@ -100,6 +107,11 @@ impl Fault {
             allow: None,
             broken: false,
         }
+    }
+
+    /// The same before the body was read, so that the connection cannot go on.
+    pub(crate) fn unread(self) -> Self {
+        Self { broken: true, ..self }
     }
 
     /// Adds a member to the answer.
@@ -124,6 +136,11 @@ impl Fault {
         Self::new(Kind::ThrottlingException, "Rate exceeded")
     }
 
+    /// The exception's name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.kind.entry().0
+    }
+
     /// What is said.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -143,7 +160,7 @@ impl Fault {
     }
 
     /// The path is right, the method is not.
-    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+    pub(crate) fn method_not_allowed(allow: String) -> Self {
         let message = format!("The methods here are {allow}");
         Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, message) }
     }
@@ -178,6 +195,9 @@ impl Fault {
         let status = StatusCode::from_u16(status).expect("a status of the table");
         let mut reply = reply::json(&self.problem(), status);
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         self.mark(reply)
     }
 
@@ -192,8 +212,8 @@ impl Fault {
         if self.kind == Kind::ThrottlingException {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if let Some(allow) = self.allow {
-            reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        if let Some(allow) = &self.allow {
+            reply.headers_mut().insert(ALLOW, HeaderValue::from_str(allow).expect("methods are ASCII"));
         }
         if self.broken {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -211,6 +231,18 @@ impl From<BodyError> for Fault {
             BodyError::Broken => Kind::SerializationException,
         };
         Self { broken: true, ..Self::new(kind, error.to_string()) }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Missing => Kind::MissingAuthenticationTokenException,
+            Refusal::Incomplete(_) => Kind::IncompleteSignatureException,
+            Refusal::Unrecognized => Kind::UnrecognizedClientException,
+            Refusal::Invalid(_) => Kind::InvalidSignatureException,
+        };
+        Self::new(kind, refusal.to_string()).unread()
     }
 }
 

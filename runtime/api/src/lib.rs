@@ -21,17 +21,24 @@
 //!
 //! The ARN of an execution stands in the header `fleetstep-execution-arn` too. A refusal is a problem (RFC 9457).
 //!
+//! Where the server has keys, a gate stands in front of it all: `POST /` takes signatures, `/v1/` takes bearer tokens, and
+//! each caller meets the service of its own account. What an operation or a route needs of its caller is a column of
+//! their tables.
+//!
 //! The hot path, a synchronous start, parses the request once, writes the answer once, and takes one lock for the
 //! length of a push, after the execution. Every way to be refused stands in one file, `fault.rs`.
 #![forbid(unsafe_code)]
 
 mod aside;
+mod audit;
 mod aws;
 mod body;
 mod durable;
 mod echo;
 mod executions;
 mod fault;
+mod front;
+mod gate;
 mod history;
 mod id;
 mod launch;
@@ -40,11 +47,15 @@ mod page;
 mod reply;
 mod serve;
 mod service;
+mod tls;
 mod web;
 
+pub use audit::Audit;
 pub use durable::AcceptedStart;
 pub use echo::serve_echo;
+pub use front::Front;
 pub use history::{LogSink, Logs, named_level};
 pub use limits::Limits;
 pub use serve::{Drained, serve};
 pub use service::{Options, Report, Service};
+pub use tls::{Tls, TlsError};

@@ -1,7 +1,8 @@
 //! Connections: accepted within a bound, each with its time limits, and let go of in good order.
 
 use crate::aside::Aside;
-use crate::{Limits, Service};
+use crate::tls::Tls;
+use crate::{Front, Limits};
 use fleetstep_engine::clock;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -9,11 +10,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -31,17 +34,24 @@ pub struct Drained {
     pub executions_cut: usize,
 }
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS (by its preface) on every listener until `shutdown` is ready.
+/// Serves HTTP/1.1 and HTTP/2 (by its preface, or by ALPN where there is TLS) on every listener until `shutdown` is
+/// ready.
 ///
 /// Then readiness is withdrawn, [`Limits::notice`] passes, the listeners are closed, and what is in flight has
 /// [`Limits::patience`] to finish: requests first, then the executions that nobody waits for.
-pub async fn serve(listeners: Vec<TcpListener>, service: Service, shutdown: impl Future<Output = ()>) -> Drained {
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    front: impl Into<Front>,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let front = front.into();
+    let service = front.own().clone();
     let limits = service.limits().clone();
     let door = Arc::new(Door {
         builder: builder(&limits),
         connections: Arc::new(Semaphore::new(limits.connections_max)),
         order: watch::Sender::new(Order::Serve),
-        service: service.clone(),
+        front,
     });
     let mut accepting = JoinSet::new();
     for listener in listeners {
@@ -69,7 +79,7 @@ struct Door {
     builder: auto::Builder<TokioExecutor>,
     connections: Arc<Semaphore>,
     order: watch::Sender<Order>,
-    service: Service,
+    front: Front,
 }
 
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
@@ -96,14 +106,21 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
         // The permit comes first: at the bound nothing is accepted, and the kernel's queue fills up.
         let permit = Arc::clone(&door.connections).acquire_owned().await.expect("the semaphore is never closed");
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, remote)) => {
                 let connection = Connection {
                     builder: door.builder.clone(),
-                    service: door.service.clone(),
+                    front: door.front.clone(),
+                    remote,
                     order: door.order.subscribe(),
                     _permit: permit,
                 };
-                tokio::spawn(connection.run(stream));
+                // Without it a small answer waits for the acknowledgement of the one before. If it cannot be set, the
+                // connection is gone already, and the first read says so.
+                let _ = stream.set_nodelay(true);
+                match door.front.tls().cloned() {
+                    None => drop(tokio::spawn(connection.run(stream))),
+                    Some(tls) => drop(tokio::spawn(connection.run_encrypted(stream, tls))),
+                }
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
@@ -112,27 +129,41 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
 
 struct Connection {
     builder: auto::Builder<TokioExecutor>,
-    service: Service,
+    front: Front,
+    remote: SocketAddr,
     order: watch::Receiver<Order>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream) {
-        let Self { builder, service, order, _permit } = self;
-        // Without it a small answer waits for the acknowledgement of the one before. If it cannot be set, the
-        // connection is gone already, and the first read says so.
-        let _ = stream.set_nodelay(true);
+    /// Shakes hands first: within the time that a head may take, and not any more once the server ends.
+    async fn run_encrypted(mut self, stream: TcpStream, tls: Tls) {
+        let timeout = self.front.own().limits().header_timeout;
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(timeout, tls.accept(stream)) => shaken,
+            _ = self.order.changed() => return,
+        };
+        // A peer that cannot or does not want to is its own business.
+        if let Ok(Ok(stream)) = shaken {
+            self.run(stream).await;
+        }
+    }
+
+    async fn run<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { builder, front, remote, order, _permit } = self;
         let asked = Arc::new(AtomicBool::new(false));
-        let header_timeout = service.limits().header_timeout;
+        let header_timeout = front.own().limits().header_timeout;
         let answer = {
             let asked = Arc::clone(&asked);
             // A count of this connection's own: requests do not meet in one cache line to share the service.
-            let service = Arc::new(service);
+            let front = Arc::new(front);
             service_fn(move |request: hyper::Request<Incoming>| {
                 asked.store(true, Ordering::Relaxed);
-                let service = Arc::clone(&service);
-                async move { Ok::<_, Infallible>(service.answer(request).await) }
+                let front = Arc::clone(&front);
+                async move { Ok::<_, Infallible>(front.answer(request, remote).await) }
             })
         };
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer).into_owned());
@@ -180,7 +211,7 @@ fn given(mut order: watch::Receiver<Order>) -> (Order, watch::Receiver<Order>) {
 }
 
 async fn drain(door: Door, limits: &Limits) -> Drained {
-    let Door { connections, order, service, .. } = door;
+    let Door { connections, order, front, .. } = door;
     let started = clock::instant();
     order.send_replace(Order::Finish);
     // Each holds a permit until it has ended.
@@ -190,7 +221,7 @@ async fn drain(door: Door, limits: &Limits) -> Drained {
         Ok(_) => 0,
         Err(_) => limits.connections_max - connections.available_permits(),
     };
-    let executions_cut = service.engine().drain(limits.patience.saturating_sub(started.elapsed())).await;
+    let executions_cut = front.own().engine().drain(limits.patience.saturating_sub(started.elapsed())).await;
     order.send_replace(Order::Cut);
     Drained { connections_cut, executions_cut }
 }

@@ -13,10 +13,16 @@ use fleetstep_engine::{Engine, HistoryLevel, clock};
 use fleetstep_journal::Journal;
 use http_body_util::Full;
 use hyper::body::Body;
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Where one asks whether the process is alive.
+pub(crate) const HEALTHZ: &str = "/healthz";
+/// Where one asks whether it is ready.
+pub(crate) const READYZ: &str = "/readyz";
 
 /// Takes a line about the host.
 pub type Report = fn(&str);
@@ -38,6 +44,11 @@ pub struct Options {
     pub journal: Option<Arc<dyn Journal>>,
 }
 
+/// That no interface is there.
+pub(crate) fn nothing_at(path: &str) -> Fault {
+    Fault::new(Kind::NotFound, format!("There is nothing at {path}: the interface is below /v1/"))
+}
+
 /// The API over one catalog and one engine. Cheap to clone; every clone is the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
@@ -48,16 +59,16 @@ struct Shared {
     executions: Executions,
     histories: Histories,
     /// For the bodies that are still arriving.
-    budget: Budget,
+    budget: Arc<Budget>,
     /// For the modules that are being taken in.
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
     /// Told what is wrong with the host.
     report: Report,
     options: Options,
     /// When the operator was last told what happens to every request of a kind, in seconds.
     told: AtomicI64,
     /// Set once, when the server is told to stop.
-    withdrawn: AtomicBool,
+    withdrawn: Arc<AtomicBool>,
 }
 
 impl Service {
@@ -67,12 +78,31 @@ impl Service {
     pub fn new(catalog: Catalog, engine: Engine, options: Options, report: Report) -> Self {
         let limits = &options.limits;
         let (executions, histories) = (Executions::new(limits), Histories::new(limits));
-        let budget = Budget::new(limits.arriving_bytes_max);
-        let uploads = Semaphore::new(limits.uploads_max);
-        let (told, withdrawn) = (AtomicI64::new(i64::MIN), AtomicBool::new(false));
+        let budget = Arc::new(Budget::new(limits.arriving_bytes_max));
+        let uploads = Arc::new(Semaphore::new(limits.uploads_max));
+        let (told, withdrawn) = (AtomicI64::new(i64::MIN), Arc::new(AtomicBool::new(false)));
         let shared =
             Shared { catalog, engine, executions, histories, budget, uploads, report, options, told, withdrawn };
         Self(Arc::new(shared))
+    }
+
+    /// The service of another account: over a catalog of its own, with what it remembers of executions for itself; all
+    /// that belongs to the process is shared.
+    #[must_use]
+    pub fn beside(&self, catalog: Catalog) -> Self {
+        let Shared { engine, budget, uploads, report, options, withdrawn, .. } = &*self.0;
+        Self(Arc::new(Shared {
+            catalog,
+            engine: engine.clone(),
+            executions: Executions::new(&options.limits),
+            histories: Histories::new(&options.limits),
+            budget: Arc::clone(budget),
+            uploads: Arc::clone(uploads),
+            report: *report,
+            options: options.clone(),
+            told: AtomicI64::new(i64::MIN),
+            withdrawn: Arc::clone(withdrawn),
+        }))
     }
 
     /// Answers a request. Whatever is wrong with it, there is an answer.
@@ -88,10 +118,9 @@ impl Service {
             };
         }
         let answered = match head.uri.path() {
-            "/healthz" => self.health(&head.method, true),
-            "/readyz" => self.health(&head.method, !self.is_withdrawn()),
+            HEALTHZ | READYZ => self.health(&head, true),
             path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
-            path => Err(Fault::new(Kind::NotFound, format!("There is nothing at {path}: the interface is below /v1/"))),
+            path => Err(nothing_at(path)),
         };
         answered.unwrap_or_else(|fault| self.refuse(&fault).problem_reply())
     }
@@ -127,15 +156,18 @@ impl Service {
         }
     }
 
-    fn health(&self, method: &Method, well: bool) -> Result<Reply, Fault> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            return Err(Fault::method_not_allowed("GET, HEAD"));
+    /// The answer to whoever watches over the process; the numbers are not for everyone.
+    pub(crate) fn health(&self, head: &Parts, shows_numbers: bool) -> Result<Reply, Fault> {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return Err(Fault::method_not_allowed("GET, HEAD".to_owned()));
         }
+        let well = head.uri.path() == HEALTHZ || !self.is_withdrawn();
         let (status, text) = if well { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "draining") };
-        let body = ObjectBuilder::with_capacity(3)
-            .with("status", text)
-            .with("executionsRunning", i64::try_from(self.engine().running()).unwrap_or(i64::MAX))
-            .with("logEventsDropped", i64::try_from(self.logs().dropped()).unwrap_or(i64::MAX));
+        let mut body = ObjectBuilder::with_capacity(3).with("status", text);
+        if shows_numbers {
+            body.push("executionsRunning", i64::try_from(self.engine().running()).unwrap_or(i64::MAX));
+            body.push("logEventsDropped", i64::try_from(self.logs().dropped()).unwrap_or(i64::MAX));
+        }
         Ok(reply::json(&body.build(), status))
     }
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{bench, journal, logs, run, serve, validate};
+use crate::commands::{bench, journal, keys, logs, run, serve, validate};
 use crate::terminal;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -38,6 +38,8 @@ enum Command {
     Validate(validate::Validate),
     /// Look into the journal of accepted starts, or repair it
     Journal(journal::JournalCommand),
+    /// Make, list and remove the keys that a server takes
+    Keys(keys::KeysCommand),
     /// Load a server, or the engine in this process, and measure what it keeps
     Bench(bench::Bench),
 }
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Logs(logs) => logs.execute(),
         Command::Validate(validate) => validate.execute(),
         Command::Journal(journal) => journal.execute(),
+        Command::Keys(keys) => keys.execute(),
         Command::Bench(bench) => bench.execute(),
     };
     done.unwrap_or_else(|error| {

@@ -3,7 +3,7 @@
 use crate::settings::{Durability, Settings};
 use crate::terminal::progress;
 use anyhow::{Context as _, Result};
-use fleetstep_api::Service;
+use fleetstep_api::Front;
 use fleetstep_journal::{FileConfig, FileJournal, Journal, Unfinished};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,13 +32,13 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Option<Arc<dyn Journal>
 }
 
 /// Runs again what was left, and says so.
-pub(crate) async fn rerun(service: Service, unfinished: Vec<Unfinished>) {
+pub(crate) async fn rerun(front: Front, unfinished: Vec<Unfinished>) {
     let found = unfinished.len();
     if found == 0 {
         return;
     }
     progress(format_args!("{found} starts were accepted and not finished: they run again"));
-    let begun = service.rerun(unfinished).await;
+    let begun = front.rerun(unfinished).await;
     if begun < found {
         progress(format_args!("{begun} of {found} run again; the others stay in the journal"));
     }

@@ -4,9 +4,11 @@
 //! runtime ([`runtime`]), and each subcommand is one file of [`commands`].
 #![forbid(unsafe_code)]
 
+mod accounts;
 pub mod cli;
 mod commands;
 pub mod deploy;
+pub mod exposure;
 pub mod guests;
 mod journal;
 mod manifest;

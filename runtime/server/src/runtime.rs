@@ -1,10 +1,12 @@
 //! Settings become a wired runtime: sandbox, catalog, engine.
 
+use crate::accounts;
 use crate::settings::Settings;
 use anyhow::{Context as _, Result};
 use fleetstep_catalog::{Catalog, CatalogConfig, MemoryStore, Place, RedbStore, Store};
 use fleetstep_engine::{Engine, Limits};
 use fleetstep_wasm::{Sandbox, SandboxConfig};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The parts that serve executions, wired.
@@ -14,6 +16,7 @@ pub struct Runtime {
     pub catalog: Catalog,
     /// What runs.
     pub engine: Engine,
+    sandbox: Arc<Sandbox>,
 }
 
 impl Runtime {
@@ -36,13 +39,30 @@ impl Runtime {
             Some(folder) => format!("cannot use the data directory {}", folder.display()),
             None => "cannot set up the sandbox".to_owned(),
         };
-        let sandbox = Sandbox::new(sandbox).with_context(in_data_dir)?;
-        let store: Arc<dyn Store> = match &settings.data_dir {
-            Some(folder) => Arc::new(RedbStore::open(folder).await.with_context(in_data_dir)?),
-            None => Arc::new(MemoryStore::default()),
-        };
-        let catalog = Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await?;
+        let sandbox = Arc::new(Sandbox::new(sandbox).with_context(in_data_dir)?);
+        let catalog = open_catalog(place, settings.data_dir.as_deref(), &sandbox).await?;
         let limits = Limits { executions_running_max: settings.executions_running_max, ..Limits::default() };
-        Ok(Self { catalog, engine: Engine::new(limits) })
+        Ok(Self { catalog, engine: Engine::new(limits), sandbox })
     }
+
+    /// Opens the catalog of another account, whose tasks run in the same sandbox.
+    ///
+    /// # Errors
+    /// A folder that cannot be opened, or an account that is none.
+    pub async fn open_account(&self, settings: &Settings, account: &str) -> Result<Catalog> {
+        let place = Place::new(&settings.region, account)?;
+        let folder = settings.data_dir.as_ref().map(|data_dir| accounts::folder(data_dir, account));
+        open_catalog(place, folder.as_deref(), &self.sandbox).await
+    }
+}
+
+async fn open_catalog(place: Place, folder: Option<&Path>, sandbox: &Arc<Sandbox>) -> Result<Catalog> {
+    let store: Arc<dyn Store> = match folder {
+        Some(folder) => {
+            let opened = RedbStore::open(folder).await;
+            Arc::new(opened.with_context(|| format!("cannot use the data directory {}", folder.display()))?)
+        }
+        None => Arc::new(MemoryStore::default()),
+    };
+    Ok(Catalog::open(CatalogConfig { place }, Arc::clone(sandbox), store).await?)
 }

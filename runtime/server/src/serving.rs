@@ -1,13 +1,16 @@
 //! A server from settings and a deployment: the one way in which the command, the tests and the benches start it.
 
+use crate::accounts;
 use crate::deploy::Deployment;
 use crate::journal;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::terminal::progress;
 use anyhow::{Context as _, Result};
-use fleetstep_api::{Drained, Limits, LogSink, Logs, Options, Service};
+use fleetstep_api::{Drained, Front, Limits, LogSink, Logs, Options, Service};
+use fleetstep_journal::Journal;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpSocket;
 
@@ -25,38 +28,54 @@ pub async fn serve<S: Future<Output = ()>>(
     deployment: &Deployment,
     ready: impl FnOnce(SocketAddr) -> S,
 ) -> Result<Drained> {
-    // Before anything is built or changed: an address that is taken must not cost the time nor leave a trace.
+    // Before anything is built or changed: an address that is taken, or should not be served to everyone, must not cost
+    // the time nor leave a trace.
+    settings.exposure.check(settings.listen)?;
+    let keys = settings.exposure.open_keys()?;
     let socket = bound(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let logs = open_logs(settings)?;
     let runtime = Runtime::open(settings).await?;
-    for problem in runtime.catalog.problems() {
-        progress(format_args!("warning: {problem}"));
+    let others = accounts::open(settings, &runtime, keys.as_ref()).await?;
+    for catalog in others.iter().chain([&runtime.catalog]) {
+        for problem in catalog.problems() {
+            progress(format_args!("warning: {problem}"));
+        }
     }
     deployment.deploy(&runtime.catalog).await?;
     let (journal, unfinished) = journal::open(settings).await?;
+    let options = options(settings, logs.clone(), journal.clone());
+    let service = Service::new(runtime.catalog, runtime.engine, options, report);
+    let others = others.into_iter().map(|catalog| service.beside(catalog)).collect();
+    let (front, audit) = settings.exposure.guard(Front::new(service, others), keys, &settings.region)?;
     let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let stop = ready(listener.local_addr()?);
-    let limits = Limits { patience: Duration::from_secs(settings.drain_seconds), ..Limits::default() };
-    let options = Options {
-        limits,
-        history_level: settings.history_level,
-        aws_extensions: settings.aws_extensions,
-        logs: logs.clone(),
-        journal: journal.clone(),
-    };
-    let service = Service::new(runtime.catalog, runtime.engine, options, report);
-    let rerun = tokio::spawn(journal::rerun(service.clone(), unfinished));
-    let drained = fleetstep_api::serve(vec![listener], service, stop).await;
+    let rerun = tokio::spawn(journal::rerun(front.clone(), unfinished));
+    let drained = fleetstep_api::serve(vec![listener], front, stop).await;
     rerun.await?;
     journal::flush(journal).await;
     let unwritten = tokio::task::spawn_blocking(move || logs.close(LOG_PATIENCE)).await?;
     if unwritten > 0 {
         progress(format_args!("error: {unwritten} log events were not written"));
     }
+    if let Some(audit) = audit
+        && !tokio::task::spawn_blocking(move || audit.flush(LOG_PATIENCE)).await?
+    {
+        progress("error: the audit was not written to its end");
+    }
     Ok(drained)
 }
 
-fn report(problem: &str) {
+fn options(settings: &Settings, logs: Logs, journal: Option<Arc<dyn Journal>>) -> Options {
+    Options {
+        limits: Limits { patience: Duration::from_secs(settings.drain_seconds), ..Limits::default() },
+        history_level: settings.history_level,
+        aws_extensions: settings.aws_extensions,
+        logs,
+        journal,
+    }
+}
+
+pub(crate) fn report(problem: &str) {
     progress(format_args!("error: {problem}"));
 }
 

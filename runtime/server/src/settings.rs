@@ -1,5 +1,6 @@
 //! Settings: flags over the manifest's `[server]` table over the defaults.
 
+use crate::exposure::{Exposure, ExposureFlags};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use fleetstep_engine::HistoryLevel;
@@ -32,12 +33,19 @@ pub struct FileSettings {
     log_stdout: Option<bool>,
     log_file: Option<PathBuf>,
     aws_extensions: Option<bool>,
+    pub(crate) keys: Option<PathBuf>,
+    pub(crate) signature_repeat_seconds: Option<u32>,
+    pub(crate) audit_file: Option<PathBuf>,
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) insecure_no_authentication: Option<bool>,
 }
 
 impl FileSettings {
     /// Paths of the file count from the directory that it lies in.
     pub(crate) fn resolve(&mut self, directory: &Path) {
-        for path in [&mut self.data_dir, &mut self.log_file].into_iter().flatten() {
+        let Self { data_dir, log_file, keys, audit_file, tls_cert, tls_key, .. } = self;
+        for path in [data_dir, log_file, keys, audit_file, tls_cert, tls_key].into_iter().flatten() {
             *path = directory.join(&*path);
         }
     }
@@ -94,6 +102,9 @@ pub struct ServerFlags {
     /// Let the AWS protocol describe, list, stop and tell the history of express executions, which AWS refuses
     #[arg(long)]
     pub aws_extensions: bool,
+    /// Who may reach it.
+    #[command(flatten)]
+    pub exposure: ExposureFlags,
 }
 
 /// What an acknowledgement of an asynchronous start promises.
@@ -168,6 +179,8 @@ pub struct Settings {
     pub log_file: Option<PathBuf>,
     /// Whether the AWS protocol serves express executions beyond what AWS does.
     pub aws_extensions: bool,
+    /// Who may reach it.
+    pub exposure: Exposure,
 }
 
 impl Default for Settings {
@@ -189,6 +202,7 @@ impl Default for Settings {
             log_stdout: false,
             log_file: None,
             aws_extensions: false,
+            exposure: Exposure::default(),
         }
     }
 }
@@ -196,6 +210,15 @@ impl Default for Settings {
 impl Settings {
     /// The settings of one execution in this process: in memory, where the manifest's table says that it is.
     pub(crate) fn in_process(file: FileSettings) -> Result<Self> {
+        // Nobody reaches it.
+        let file = FileSettings {
+            keys: None,
+            audit_file: None,
+            tls_cert: None,
+            tls_key: None,
+            insecure_no_authentication: None,
+            ..file
+        };
         let durability = Some(Durability::Memory);
         Self::resolve(ServerFlags { in_memory: true, durability, ..ServerFlags::default() }, file)
     }
@@ -206,6 +229,7 @@ impl Settings {
     /// An address that cannot be read, no calls, or a journal without a place.
     pub fn resolve(flags: ServerFlags, file: FileSettings) -> Result<Self> {
         let defaults = Self::default();
+        let exposure = Exposure::resolve(flags.exposure, &file)?;
         let listen = flags.listen.or(file.listen).unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
         let in_memory = flags.in_memory || (flags.data_dir.is_none() && file.in_memory.unwrap_or(false));
         let data_dir = flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT));
@@ -244,6 +268,7 @@ impl Settings {
             log_stdout: flags.log_stdout || file.log_stdout.unwrap_or(false),
             log_file: flags.log_file.or(file.log_file),
             aws_extensions: flags.aws_extensions || file.aws_extensions.unwrap_or(false),
+            exposure,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The service's own protocol, AWS JSON 1.0: `POST /` with the operation in `X-Amz-Target`.
 //!
-//! Signatures are accepted and not looked at: whoever can reach the server can use it. On which Host the
-//! request comes does not matter either: the SDKs put `sync-` before the name for two of the operations.
+//! Signatures are looked at in front of this, in `gate.rs`, where the server has keys. On which Host the request comes
+//! does not matter: the SDKs put `sync-` before the name for two of the operations.
 
 mod aliases;
 mod configuration;
@@ -21,7 +21,7 @@ mod versions;
 pub(crate) use input::copy_input;
 pub(crate) use start::write_failure;
 
-use operations::Operation;
+pub(crate) use operations::Operation;
 
 use crate::Service;
 use crate::fault::{Fault, Kind};
@@ -32,7 +32,7 @@ use hyper::header::{HeaderMap, HeaderValue};
 
 /// Answers one call. The answer has the header map of the request, which is there already.
 pub(crate) async fn answer(service: &Service, headers: HeaderMap, body: Bytes) -> Reply {
-    let called = match operation(headers.get("x-amz-target").map(HeaderValue::as_bytes)) {
+    let called = match operation(&headers) {
         Ok(operation) => call(service, operation, &body).await,
         Err(fault) => Err(fault),
     };
@@ -42,8 +42,9 @@ pub(crate) async fn answer(service: &Service, headers: HeaderMap, body: Bytes) -
     }
 }
 
-fn operation(target: Option<&[u8]>) -> Result<Operation, Fault> {
-    let Some(target) = target else {
+/// The operation that a request asks for.
+pub(crate) fn operation(headers: &HeaderMap) -> Result<Operation, Fault> {
+    let Some(target) = headers.get("x-amz-target").map(HeaderValue::as_bytes) else {
         let message = "The header X-Amz-Target is missing: POST / speaks the AWS JSON protocol of Step Functions. \
                        The plain HTTP interface is below /v1/";
         return Err(Fault::new(Kind::UnknownOperationException, message));

@@ -40,15 +40,14 @@ pub(super) async fn one<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
             "application/wasm for a module, or application/json for settings alone",
         )),
         Method::PATCH => Err(unsupported_media_type(&media_type, "application/json")),
-        Method::GET | Method::HEAD => {
-            let function = call.service.catalog().describe_function(&call.name)?;
-            Ok(reply::json(&describe(&function), StatusCode::OK))
-        }
         Method::DELETE => {
             call.service.catalog().delete_function(&call.name).await?;
             Ok(reply::empty(StatusCode::NO_CONTENT))
         }
-        _ => Err(Fault::method_not_allowed("PUT, PATCH, GET, HEAD, DELETE")),
+        _ => {
+            let function = call.service.catalog().describe_function(&call.name)?;
+            Ok(reply::json(&describe(&function), StatusCode::OK))
+        }
     }
 }
 

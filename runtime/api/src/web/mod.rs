@@ -3,10 +3,16 @@
 mod batch;
 mod executions;
 mod functions;
+mod routes;
 mod settings;
 mod workflows;
 
+#[cfg(test)]
+pub(crate) use routes::ROUTES;
+pub(crate) use routes::{Routed, routed};
 pub(crate) use workflows::diagnostic;
+
+use routes::Route;
 
 use crate::Service;
 use crate::fault::{Fault, Kind};
@@ -14,51 +20,38 @@ use crate::reply::Reply;
 use bytes::Bytes;
 use fleetstep_catalog::PageRequest;
 use fleetstep_document::{Document, ObjectBuilder};
-use hyper::Method;
 use hyper::body::Body;
 use hyper::header::{CONTENT_TYPE, HeaderMap, ORIGIN};
 use hyper::http::request::Parts;
-use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
 /// Answers one request.
 pub(crate) async fn answer<B: Body<Data = Bytes>>(service: &Service, head: &Parts, body: B) -> Result<Reply, Fault> {
-    let path = head.uri.path().strip_prefix("/v1/").unwrap_or_default();
-    let (collection, rest) = path.split_once('/').unwrap_or((path, ""));
-    let (name, action) = rest.split_once('/').unwrap_or((rest, ""));
-    let name = percent_decode_str(name).decode_utf8().map_err(|_| not_found(head))?;
-    let call = Call { service, head, body, name };
-    match (collection, action) {
-        ("workflows", "run") => match call.head.method {
-            Method::POST => workflows::run(call).await,
-            _ => Err(Fault::method_not_allowed("POST")),
-        },
-        ("workflows", "batch") => match call.head.method {
-            Method::POST => batch::batch(call).await,
-            _ => Err(Fault::method_not_allowed("POST")),
-        },
-        ("workflows", "") if call.name.is_empty() => call.only_get(workflows::list),
-        ("workflows", "") => workflows::one(call).await,
-        ("functions", "invoke") => match call.head.method {
-            Method::POST => functions::invoke(call).await,
-            _ => Err(Fault::method_not_allowed("POST")),
-        },
-        ("functions", "logs") => call.only_get(functions::logs),
-        ("functions", "") if call.name.is_empty() => call.only_get(functions::list),
-        ("functions", "") => functions::one(call).await,
-        ("executions", "") if call.name.is_empty() => call.only_get(executions::list),
-        ("executions", "") => call.only_get(executions::get),
-        ("executions", "history") => call.only_get(executions::history),
-        ("executions", "stop") => match call.head.method {
-            Method::POST => executions::stop(call).await,
-            _ => Err(Fault::method_not_allowed("POST")),
-        },
-        _ => Err(not_found(head)),
-    }
+    serve(service, routed(head)?, head, body).await
 }
 
-fn not_found(head: &Parts) -> Fault {
-    Fault::new(Kind::NotFound, format!("There is nothing at {}", head.uri.path()))
+/// Answers a request that was found in the table of routes.
+pub(crate) async fn serve<B: Body<Data = Bytes>>(
+    service: &Service,
+    routed: Routed<'_>,
+    head: &Parts,
+    body: B,
+) -> Result<Reply, Fault> {
+    let call = Call { service, head, body, name: routed.name };
+    match routed.route {
+        Route::Run => workflows::run(call).await,
+        Route::Batch => batch::batch(call).await,
+        Route::Workflow => workflows::one(call).await,
+        Route::Workflows => workflows::list(&call),
+        Route::Invoke => functions::invoke(call).await,
+        Route::FunctionLog => functions::logs(&call),
+        Route::Function => functions::one(call).await,
+        Route::Functions => functions::list(&call),
+        Route::Execution => executions::get(&call),
+        Route::Executions => executions::list(&call),
+        Route::History => executions::history(&call),
+        Route::Stop => executions::stop(call).await,
+    }
 }
 
 /// A request to the plain interface.
@@ -71,13 +64,6 @@ struct Call<'a, B> {
 }
 
 impl<B: Body<Data = Bytes>> Call<'_, B> {
-    fn only_get(self, answer: impl FnOnce(&Self) -> Result<Reply, Fault>) -> Result<Reply, Fault> {
-        match self.head.method {
-            Method::GET | Method::HEAD => answer(&self),
-            _ => Err(Fault::method_not_allowed("GET, HEAD")),
-        }
-    }
-
     /// The parameters behind the question mark, decoded.
     fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         form_urlencoded::parse(self.head.uri.query().unwrap_or_default().as_bytes())

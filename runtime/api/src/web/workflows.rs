@@ -34,7 +34,14 @@ pub(super) fn list<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, F
 pub(super) async fn one<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
     match call.head.method {
         Method::PUT => put(call).await,
-        Method::GET | Method::HEAD => {
+        Method::DELETE => {
+            let arn = arn(&call)?;
+            if !call.service.catalog().delete_state_machine(&arn).await? {
+                return Err(Fault::state_machine_does_not_exist(arn.as_text()));
+            }
+            Ok(reply::empty(StatusCode::NO_CONTENT))
+        }
+        _ => {
             // A name that is none is told as a name, not as a part of an ARN.
             if !call.name.contains(':') {
                 arn(&call)?;
@@ -49,14 +56,6 @@ pub(super) async fn one<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
             body.push("definition", machine.definition.clone());
             Ok(reply::json(&body.build(), StatusCode::OK))
         }
-        Method::DELETE => {
-            let arn = arn(&call)?;
-            if !call.service.catalog().delete_state_machine(&arn).await? {
-                return Err(Fault::state_machine_does_not_exist(arn.as_text()));
-            }
-            Ok(reply::empty(StatusCode::NO_CONTENT))
-        }
-        _ => Err(Fault::method_not_allowed("PUT, GET, HEAD, DELETE")),
     }
 }
 

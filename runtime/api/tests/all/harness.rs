@@ -1,6 +1,6 @@
 //! A server on a free port, and a client that writes what it is told, byte for byte.
 
-use fleetstep_api::{Drained, Limits, Options, Service, serve};
+use fleetstep_api::{Drained, Front, Limits, Options, Service, serve};
 use fleetstep_catalog::{Catalog, CatalogConfig, MemoryStore, Place};
 use fleetstep_engine::Engine;
 use fleetstep_wasm::{Sandbox, SandboxConfig};
@@ -18,6 +18,20 @@ pub(crate) struct Server {
     served: JoinHandle<Drained>,
 }
 
+/// An empty catalog of an account, in memory.
+pub(crate) async fn catalog(account: &str) -> Catalog {
+    let sandbox = Sandbox::new(SandboxConfig { instances_max: 16, ..SandboxConfig::default() }).unwrap();
+    let place = Place::new("us-east-1", account).unwrap();
+    let store = Arc::new(MemoryStore::default());
+    Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await.unwrap()
+}
+
+/// A service over an empty catalog.
+pub(crate) async fn service(options: Options) -> Service {
+    let engine = Engine::new(fleetstep_engine::Limits::default());
+    Service::new(catalog("000000000000").await, engine, options, |_| ())
+}
+
 impl Server {
     pub(crate) async fn start() -> Self {
         Self::with(Limits::default(), fleetstep_engine::Limits::default()).await
@@ -28,18 +42,19 @@ impl Server {
     }
 
     pub(crate) async fn open(options: Options, engine: fleetstep_engine::Limits) -> Self {
-        let sandbox = Sandbox::new(SandboxConfig { instances_max: 16, ..SandboxConfig::default() }).unwrap();
-        let place = Place::new("us-east-1", "000000000000").unwrap();
-        let store = Arc::new(MemoryStore::default());
-        let catalog = Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await.unwrap();
-        let service = Service::new(catalog, Engine::new(engine), options, |_| ());
+        Self::of(Service::new(catalog("000000000000").await, Engine::new(engine), options, |_| ())).await
+    }
+
+    /// Serves whatever it is.
+    pub(crate) async fn of(front: impl Into<Front>) -> Self {
+        let front = front.into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             let _ = stopped.await;
         };
-        Self { address, stop, served: tokio::spawn(serve(vec![listener], service, shutdown)) }
+        Self { address, stop, served: tokio::spawn(serve(vec![listener], front, shutdown)) }
     }
 
     pub(crate) async fn connect(&self) -> Client {

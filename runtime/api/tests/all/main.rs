@@ -3,6 +3,8 @@
 
 mod batch;
 mod data;
+mod encrypted;
+mod gate;
 mod harness;
 mod histories;
 mod lifecycle;

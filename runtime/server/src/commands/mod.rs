@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod journal;
+pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod run;
 pub(crate) mod serve;

@@ -58,20 +58,20 @@ fn say_what_was_cut(settings: &Settings, drained: Drained) {
 }
 
 fn announce(settings: &Settings, address: SocketAddr) {
+    let scheme = if settings.exposure.tls.is_some() { "https" } else { "http" };
+    let (id, secret) = if settings.exposure.keys.is_some() { ("ID", "SECRET") } else { ("any", "any") };
     progress(format_args!(
-        "fleetstep {} listens on http://{address}\n\
+        "fleetstep {} listens on {scheme}://{address}\n\
          \n\
          boto3 and the AWS CLI, unchanged:\n\
-         \x20 export AWS_ENDPOINT_URL_SFN=http://{address} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n\
-         \x20 export AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n\
+         \x20 export AWS_ENDPOINT_URL_SFN={scheme}://{address} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n\
+         \x20 export AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret}\n\
          (StartSyncExecution puts `sync-` before the host's name; the second variable stops that.)",
         env!("CARGO_PKG_VERSION"),
         settings.region
     ));
-    if !settings.listen.ip().is_loopback() {
-        progress(
-            "warning: not a loopback address, and no request is authenticated: anyone who reaches it may deploy and start",
-        );
+    if let Some(warning) = settings.exposure.warnings(settings.listen) {
+        progress(warning);
     }
     match &settings.data_dir {
         Some(folder) => progress(format_args!("what is deployed is kept in {}", folder.display())),

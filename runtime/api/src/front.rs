@@ -1,0 +1,108 @@
+//! What connections ask: one service for whoever comes, or, behind a gate, a service for each account.
+
+use crate::gate::Gate;
+use crate::tls::Tls;
+use crate::{AcceptedStart, Audit, Service};
+use bytes::Bytes;
+use fleetstep_identity::Guard;
+use fleetstep_journal::Unfinished;
+use http_body_util::Full;
+use hyper::body::Body;
+use hyper::{Request, Response};
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The door's other side. Cheap to clone; every clone is the same.
+#[derive(Clone)]
+pub struct Front {
+    own: Service,
+    accounts: Accounts,
+    gate: Option<Arc<Gate>>,
+    tls: Option<Tls>,
+}
+
+/// The services of all accounts, the server's own among them. They are those that the server was started with: nothing
+/// is locked to find one.
+pub(crate) type Accounts = Arc<HashMap<String, Service>>;
+
+impl From<Service> for Front {
+    /// Everyone who comes is served, by this.
+    fn from(own: Service) -> Self {
+        Self::new(own, Vec::new())
+    }
+}
+
+impl Front {
+    /// Everyone who comes is served by `own`; what others left unfinished can run again.
+    #[must_use]
+    pub fn new(own: Service, others: Vec<Service>) -> Self {
+        let all = others.into_iter().chain([own.clone()]);
+        let accounts = all.map(|service| (service.catalog().place().account.to_string(), service)).collect();
+        Self { own, accounts: Arc::new(accounts), gate: None, tls: None }
+    }
+
+    /// Whoever has a key that `guard` knows is served, within its scopes, by the service of the key's account.
+    #[must_use]
+    pub fn guarded(self, guard: Arc<Guard>, audit: Audit) -> Self {
+        let own = self.own.catalog().place().account.to_string();
+        let gate = Gate::new(own, Arc::clone(&self.accounts), guard, audit);
+        Self { gate: Some(Arc::new(gate)), ..self }
+    }
+
+    /// Connections speak TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Whether there is a service for that account.
+    #[must_use]
+    pub fn serves(&self, account: &str) -> bool {
+        self.accounts.contains_key(account)
+    }
+
+    /// Runs again what an earlier life of this server accepted and did not finish, each for the account that it was
+    /// accepted for: how many have begun. See [`Service::rerun`].
+    pub async fn rerun(&self, unfinished: Vec<Unfinished>) -> usize {
+        let mut by_account: BTreeMap<String, Vec<Unfinished>> = BTreeMap::new();
+        for start in unfinished {
+            // What cannot be read is the own service's to report.
+            let account = AcceptedStart::read(&start.payload).and_then(|start| start.account().map(str::to_owned));
+            let account = account.unwrap_or_else(|| self.own.catalog().place().account.to_string());
+            by_account.entry(account).or_default().push(start);
+        }
+        let mut begun = 0;
+        for (account, unfinished) in by_account {
+            match self.accounts.get(&account) {
+                Some(service) => begun += service.rerun(unfinished).await,
+                None => self.own.report(&format!(
+                    "{} starts of account {account} were accepted and cannot be run again, and stay in the journal: \
+                     this server has no such account",
+                    unfinished.len()
+                )),
+            }
+        }
+        begun
+    }
+
+    pub(crate) fn own(&self) -> &Service {
+        &self.own
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// Answers a request of the peer at `remote`.
+    pub(crate) async fn answer<B>(&self, request: Request<B>, remote: SocketAddr) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+    {
+        match &self.gate {
+            None => self.own.answer(request).await,
+            // In a box, so that a server without keys does not carry it along.
+            Some(gate) => Box::pin(gate.answer(request, remote)).await,
+        }
+    }
+}
