@@ -7,6 +7,7 @@ mod command_line;
 mod conformance;
 mod crash;
 mod hostile;
+mod identity;
 mod load;
 mod orders;
 mod serving;

@@ -6,6 +6,7 @@ use crate::{AcceptedStart, Audit, Service};
 use bytes::Bytes;
 use fleetstep_identity::Guard;
 use fleetstep_journal::Unfinished;
+use futures_util::future::Either;
 use http_body_util::Full;
 use hyper::body::Body;
 use hyper::{Request, Response};
@@ -95,14 +96,18 @@ impl Front {
     }
 
     /// Answers a request of the peer at `remote`.
-    pub(crate) async fn answer<B>(&self, request: Request<B>, remote: SocketAddr) -> Response<Full<Bytes>>
+    pub(crate) fn answer<B>(
+        &self,
+        request: Request<B>,
+        remote: SocketAddr,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + use<'_, B>
     where
         B: Body<Data = Bytes>,
     {
+        // A server without keys does not carry the gate along, nor is the request moved once more.
         match &self.gate {
-            None => self.own.answer(request).await,
-            // In a box, so that a server without keys does not carry it along.
-            Some(gate) => Box::pin(gate.answer(request, remote)).await,
+            None => Either::Left(self.own.answer(request)),
+            Some(gate) => Either::Right(Box::pin(gate.answer(request, remote))),
         }
     }
 }

@@ -20,7 +20,7 @@ impl Sealer {
     /// One with a fresh key, and the key as text.
     pub(crate) fn generate() -> Result<(Self, Zeroizing<String>), getrandom::Error> {
         let key = random::<SEALING_KEY_BYTES>()?;
-        Ok((Self(XChaCha20Poly1305::new(Key::from_slice(&*key))), Zeroizing::new(STANDARD.encode(&*key))))
+        Ok((Self(XChaCha20Poly1305::new(Key::from_slice(&*key))), Zeroizing::new(STANDARD.encode(key.as_slice()))))
     }
 
     /// The one whose key is that text.
