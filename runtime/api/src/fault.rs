@@ -89,9 +89,9 @@ pub(crate) struct Fault {
     /// Members of the problem alone.
     problem_details: Vec<(&'static str, Document)>,
     /// Why the host failed, with the files that it names: for the operator, never for the caller.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     /// The methods that there are, when this one is not.
-    allow: Option<String>,
+    allow: Option<Box<str>>,
     /// The rest of the request was not read, so that the connection cannot go on.
     broken: bool,
 }
@@ -123,7 +123,7 @@ impl Fault {
     /// The host failed at what it was asked for.
     fn internal(error: &dyn std::error::Error) -> Self {
         let message = "The server could not do this; its standard error says why";
-        Self { cause: Some(error.to_string()), ..Self::new(Kind::InternalFailure, message) }
+        Self { cause: Some(error.to_string().into()), ..Self::new(Kind::InternalFailure, message) }
     }
 
     /// What the operator is to hear of it.
@@ -162,7 +162,7 @@ impl Fault {
     /// The path is right, the method is not.
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let message = format!("The methods here are {allow}");
-        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, message) }
+        Self { allow: Some(allow.into()), ..Self::new(Kind::MethodNotAllowed, message) }
     }
 
     /// As the AWS JSON 1.0 protocol says it.
