@@ -12,6 +12,7 @@ mod expressions;
 pub mod generate;
 mod modules;
 mod requests;
+mod signatures;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "definitions", input_bytes_max: 8_192, check: definitions::check },
     Target { name: "requests", input_bytes_max: 4_096, check: requests::check },
     Target { name: "modules", input_bytes_max: 8_192, check: modules::check },
+    Target { name: "signatures", input_bytes_max: 4_096, check: signatures::check },
 ];
 
 /// The target of that name.

@@ -131,7 +131,7 @@ fn holds(is_aws: bool, answer: &Answer) {
 }
 
 /// The request that an input is, if HTTP knows such a one.
-fn request(input: &[u8]) -> Option<Request<Full<Bytes>>> {
+pub(crate) fn request(input: &[u8]) -> Option<Request<Full<Bytes>>> {
     let (line, mut rest) = line(input);
     let line = std::str::from_utf8(line).ok()?;
     let mut request = match line.split_once(' ') {
