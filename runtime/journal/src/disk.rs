@@ -15,11 +15,14 @@ pub(crate) trait Disk: Send + 'static {
     fn list(&self) -> io::Result<Vec<String>>;
     /// A new, empty file for writing; an older one of this name is emptied.
     fn create(&mut self, name: &str) -> io::Result<Self::File>;
-    /// A file with room that was prepared for it: zeros, all of them durable. `None` where none is ready. An older one of
-    /// this name is gone.
-    fn take_prepared(&mut self, name: &str) -> Option<Self::File>;
+    /// A file with room that was prepared for it, all of it durable. `None` where none is ready. An older one of this name is
+    /// gone.
+    fn take_prepared(&mut self, name: &str) -> Option<Prepared<Self::File>>;
     /// Whether [`take_prepared`](Self::take_prepared) would give one.
     fn has_prepared(&self) -> bool;
+    /// Takes a segment away and keeps its file as the next that is prepared; the old name is durably gone then. `None` where none is
+    /// wanted, or it is not fit for that, or the disk refuses: whether it still has its name is not known then.
+    fn recycle(&mut self, name: &str, salt: u64) -> Option<()>;
     /// The whole of a file.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
     /// Gives a file another name, in one step; a file that had that name is gone.
@@ -32,6 +35,14 @@ pub(crate) trait Disk: Send + 'static {
     fn sync_folder(&mut self) -> io::Result<()>;
     /// Time on a clock that only runs forward, to see how fast the disk is.
     fn time(&self) -> Duration;
+}
+
+/// A file that has its room.
+#[derive(Debug)]
+pub(crate) struct Prepared<F> {
+    pub(crate) file: F,
+    /// It was a segment with this salt, whose bytes are still there; without, it is zeros.
+    pub(crate) stale_salt: Option<u64>,
 }
 
 /// A file of a [`Disk`].
@@ -93,8 +104,12 @@ impl Disk for Folder {
         OpenOptions::new().write(true).create(true).truncate(true).open(self.path.join(name))
     }
 
-    fn take_prepared(&mut self, name: &str) -> Option<File> {
+    fn take_prepared(&mut self, name: &str) -> Option<Prepared<File>> {
         self.room.as_ref()?.take(&self.path.join(name))
+    }
+
+    fn recycle(&mut self, name: &str, salt: u64) -> Option<()> {
+        self.room.as_ref()?.recycle(&self.path.join(name), salt, &self.handle)
     }
 
     fn has_prepared(&self) -> bool {

@@ -1,14 +1,21 @@
 //! The bytes of a segment: a header, twice, and then records.
 //!
 //! ```text
-//! header   magic 8 │ version 4 │ zero 4 │ number 8 │ salt 8 │ row start 8 │ previous 8 │ durable 8 │ next id 8 │ check 4
+//! header   magic 8 │ version 4 │ zero 4 │ number 8 │ salt 8 │ row start 8 │ previous 8 │ durable 8 │ next id 8 │
+//!          stale salt 8 │ check 4
 //! record   check 4 │ payload check 4 │ payload bytes 4 │ kind 4 │ id 8 │ openings 4 │ behind 4 │ payload …
 //! ```
 //!
 //! All numbers are little-endian; checks are CRC-32C. The check of a record covers the rest of its 32 bytes, the salt of
 //! the segment and the record's own offset: neither what an earlier file left on the disk, nor a copy at another place,
 //! nor a payload that somebody made to look like a record ever verifies. It also covers the payload's check, which the
-//! caller computes while no lock is held.
+//! caller computes while no lock is held, and which lies there with half of the salt over it: the records that a file's
+//! earlier life left at their old places would have to come through by both halves, which they can't with another salt.
+//!
+//! Such a file names the salt of its earlier life, and [`END`] zeros lie behind its last record: that is how its end is told
+//! from a batch that was torn. In any other file zeros, as many as there are, are room.
+//!
+//! A header of version 1 has no stale salt, and the checks of payloads lie in such a file as they are.
 //!
 //! `behind` is how far back the batch began that the record was written with. A batch is written only once all
 //! before it is durable, so a record that verifies proves that what lies in front of its batch once was on the disk.
@@ -18,10 +25,16 @@ use std::ops::Range;
 
 /// What every segment begins with.
 const MAGIC: [u8; 8] = *b"FLEETJNL";
-/// The only version so far.
-const VERSION: u32 = 1;
-/// Bytes of a header with its check.
-const HEADER_LEN: usize = 68;
+/// What is written.
+const VERSION: u32 = 2;
+/// What is read, too.
+const FIRST_VERSION: u32 = 1;
+/// Bytes of a header with its check; a version that is not known yet keeps to it.
+const HEADER_LEN: usize = 76;
+/// The same of the first version.
+const FIRST_HEADER_LEN: usize = 68;
+/// Zeros behind the last record of a file that had an earlier life.
+pub(crate) const END: usize = 32;
 /// Where the second copy of the header lies: in another sector than the first.
 const SECOND_COPY: usize = 512;
 /// Where the records begin.
@@ -40,8 +53,6 @@ const COUNT_MAX: u64 = 1 << 62;
 pub(crate) struct Header {
     /// Its place in the row; the name of the file says the same.
     pub(crate) number: u64,
-    /// Chance, new for each file.
-    pub(crate) salt: u64,
     /// The segment that the row begins with: all that is older is superseded.
     pub(crate) row_start: u64,
     /// How much of the segment before is to be trusted: what was durable when this one was made.
@@ -50,6 +61,30 @@ pub(crate) struct Header {
     pub(crate) durable_bytes: u64,
     /// No record before this segment has this id or a higher one.
     pub(crate) next_id: u64,
+    /// The salt that the file had in an earlier life, records of which lie behind those of this one.
+    pub(crate) stale_salt: Option<u64>,
+    /// How records are tied to it.
+    pub(crate) seal: Seal,
+}
+
+/// What ties a record to its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seal {
+    salt: u64,
+    /// Lies over the checks of payloads.
+    mask: u32,
+}
+
+impl Seal {
+    /// Of the segment with this salt: chance, new for each life of a file.
+    pub(crate) fn new(salt: u64) -> Self {
+        Self { salt, mask: salt as u32 }
+    }
+
+    /// The chance that it comes from.
+    pub(crate) fn salt(self) -> u64 {
+        self.salt
+    }
 }
 
 /// Why there is no header.
@@ -68,7 +103,9 @@ impl Header {
         copy.extend_from_slice(&MAGIC);
         copy.extend_from_slice(&VERSION.to_le_bytes());
         copy.extend_from_slice(&[0; 4]);
-        for number in [self.number, self.salt, self.row_start, self.previous_bytes, self.durable_bytes, self.next_id] {
+        let Self { number, row_start, previous_bytes, durable_bytes, next_id, stale_salt, seal } = *self;
+        let stale = stale_salt.unwrap_or(0);
+        for number in [number, seal.salt, row_start, previous_bytes, durable_bytes, next_id, stale] {
             copy.extend_from_slice(&number.to_le_bytes());
         }
         let check = crc32c::crc32c(&copy);
@@ -96,21 +133,27 @@ impl Header {
         // The space up to the records belongs to the header: a file that ends in it lost a part.
         let whole = bytes.get(at..at + HEADER_LEN).filter(|_| bytes.len() >= RECORDS_START as usize);
         let copy = whole.ok_or(HeaderError::Damaged)?;
-        if copy[..8] != MAGIC || u32_at(copy, HEADER_LEN - 4) != crc32c::crc32c(&copy[..HEADER_LEN - 4]) {
+        let version = u32_at(copy, 8);
+        let end = if version == FIRST_VERSION { FIRST_HEADER_LEN } else { HEADER_LEN } - 4;
+        if copy[..8] != MAGIC || u32_at(copy, end) != crc32c::crc32c(&copy[..end]) {
             return Err(HeaderError::Damaged);
         }
-        match u32_at(copy, 8) {
-            VERSION if u64_at(copy, 56) > COUNT_MAX => Err(HeaderError::Damaged),
-            VERSION => Ok(Self {
-                number: u64_at(copy, 16),
-                salt: u64_at(copy, 24),
-                row_start: u64_at(copy, 32),
-                previous_bytes: u64_at(copy, 40),
-                durable_bytes: u64_at(copy, 48),
-                next_id: u64_at(copy, 56),
-            }),
-            version => Err(HeaderError::Version(version)),
-        }
+        let salt = u64_at(copy, 24);
+        let (seal, stale) = match version {
+            VERSION => (Seal::new(salt), u64_at(copy, 64)),
+            FIRST_VERSION => (Seal { salt, mask: 0 }, 0),
+            version => return Err(HeaderError::Version(version)),
+        };
+        let header = Self {
+            number: u64_at(copy, 16),
+            row_start: u64_at(copy, 32),
+            previous_bytes: u64_at(copy, 40),
+            durable_bytes: u64_at(copy, 48),
+            next_id: u64_at(copy, 56),
+            stale_salt: (stale != 0).then_some(stale),
+            seal,
+        };
+        if header.next_id > COUNT_MAX { Err(HeaderError::Damaged) } else { Ok(header) }
     }
 }
 
@@ -169,14 +212,16 @@ pub(crate) fn push_finished(buffer: &mut Vec<u8>, ids: &[u64]) {
     }
 }
 
-/// Gives every record of a batch its place: the batch begins at `start` in the segment with this salt.
-pub(crate) fn seal(batch: &mut [u8], salt: u64, start: u64) {
+/// Gives every record of a batch its place, once: the batch begins at `start` in the segment with this seal.
+pub(crate) fn seal(batch: &mut [u8], seal: Seal, start: u64) {
     let mut at = 0;
     while at < batch.len() {
         let end = at + RECORD_BYTES + u32_at(batch, at + 8) as usize;
         let behind = u32::try_from(at).expect("a batch is bounded below 4 GiB");
         batch[at + 28..at + 32].copy_from_slice(&behind.to_le_bytes());
-        let check = head_check(&batch[at + 4..at + RECORD_BYTES], salt, start + at as u64);
+        let masked = u32_at(batch, at + 4) ^ seal.mask;
+        batch[at + 4..at + 8].copy_from_slice(&masked.to_le_bytes());
+        let check = head_check(&batch[at + 4..at + RECORD_BYTES], seal.salt, start + at as u64);
         batch[at..at + 4].copy_from_slice(&check.to_le_bytes());
         at = end;
     }
@@ -202,7 +247,7 @@ fn head_check(rest_of_head: &[u8], salt: u64, offset: u64) -> u32 {
 }
 
 /// The record at `offset`, if one verifies there.
-pub(crate) fn record_at(bytes: &[u8], salt: u64, offset: u64) -> Option<Record<'_>> {
+pub(crate) fn record_at(bytes: &[u8], seal: Seal, offset: u64) -> Option<Record<'_>> {
     let at = usize::try_from(offset).ok()?;
     let head = bytes.get(at..at.checked_add(RECORD_BYTES)?)?;
     let length = u32_at(head, 8) as usize;
@@ -214,18 +259,18 @@ pub(crate) fn record_at(bytes: &[u8], salt: u64, offset: u64) -> Option<Record<'
     let is_plausible = length <= PAYLOAD_BYTES_MAX
         && u64_at(head, 16) < COUNT_MAX
         && (kind == Kind::Start || length.is_multiple_of(8));
-    if !is_plausible || u32_at(head, 0) != head_check(&head[4..], salt, offset) {
+    if !is_plausible || u32_at(head, 0) != head_check(&head[4..], seal.salt, offset) {
         return None;
     }
     let payload = bytes.get(at + RECORD_BYTES..at + RECORD_BYTES + length)?;
     let batch_start = offset.checked_sub(u64::from(u32_at(head, 28)))?;
     let record = Record { offset, kind, id: u64_at(head, 16), openings: u32_at(head, 24), batch_start, payload };
-    (u32_at(head, 4) == crc32c::crc32c(payload)).then_some(record)
+    (u32_at(head, 4) ^ seal.mask == crc32c::crc32c(payload)).then_some(record)
 }
 
 /// The first record that verifies of those that begin at one of `offsets`.
-pub(crate) fn record_from(bytes: &[u8], salt: u64, mut offsets: Range<u64>) -> Option<Record<'_>> {
-    offsets.find_map(|at| record_at(bytes, salt, at))
+pub(crate) fn record_from(bytes: &[u8], seal: Seal, mut offsets: Range<u64>) -> Option<Record<'_>> {
+    offsets.find_map(|at| record_at(bytes, seal, at))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -78,7 +78,9 @@ pub(crate) fn inspect_disk<D: Disk>(disk: &D, mut show: impl FnMut(Entry<'_>)) -
             Ok((header, _)) => {
                 let (row_start, previous_bytes) = (format::segment_name(header.row_start), header.previous_bytes);
                 show(Entry::Segment { file: &file, bytes: length, row_start: &row_start, previous_bytes });
-                recover::pieces(&bytes, header.salt).filter_map(|piece| entry(&piece, &bytes)).for_each(&mut show);
+                recover::pieces(&bytes, header.seal)
+                    .filter_map(|piece| entry(&piece, &bytes, &header))
+                    .for_each(&mut show);
             }
             Err(HeaderError::Damaged) => show(Entry::Damaged { file: Some(&file), offset: 0, bytes: length }),
             Err(HeaderError::Version(version)) => return Err(recover::Fault::Version { file, version }),
@@ -88,14 +90,12 @@ pub(crate) fn inspect_disk<D: Disk>(disk: &D, mut show: impl FnMut(Entry<'_>)) -
 }
 
 /// What to show of a piece; nothing of room that was not written yet.
-fn entry<'a>(piece: &Piece<'a>, file: &[u8]) -> Option<Entry<'a>> {
+fn entry<'a>(piece: &Piece<'a>, file: &[u8], header: &Header) -> Option<Entry<'a>> {
     Some(match piece {
         Piece::Gap { offset, bytes } => {
             let is_last = offset + bytes == file.len() as u64;
-            if is_last && recover::written(&file[*offset as usize..]) == 0 {
-                return None;
-            }
-            Entry::Damaged { file: None, offset: *offset, bytes: *bytes }
+            let bytes = if is_last { recover::written(file, *offset, header) } else { *bytes };
+            return (bytes > 0).then_some(Entry::Damaged { file: None, offset: *offset, bytes });
         }
         Piece::Record(record) if record.kind == Kind::Finished => {
             Entry::Finished { offset: record.offset, ids: record.finished().collect() }

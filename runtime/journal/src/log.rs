@@ -9,9 +9,9 @@
 //! after every crash. Where a few long executions hold on to an old segment, their records are carried forward.
 
 use crate::Unfinished;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, Prepared};
 use crate::error::Warning;
-use crate::format::{self, Header, Kind, RECORD_BYTES, RECORDS_START};
+use crate::format::{self, END, Header, Kind, RECORD_BYTES, RECORDS_START, Seal};
 use crate::recover::{self, Fault, Found, Piece};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -59,15 +59,17 @@ pub(crate) struct Log<D: Disk> {
 #[derive(Debug)]
 struct Tail<F> {
     file: F,
-    /// It has room: what is written replaces zeros.
+    /// It has room: what is written replaces bytes that are there.
     is_prepared: bool,
+    /// Those bytes are of an earlier life of the file, so that zeros have to say where what counts ends.
+    wants_end: bool,
 }
 
 /// The segments are numbered without gaps, so a number is an index.
 #[derive(Debug)]
 struct Segment {
     number: u64,
-    salt: u64,
+    seal: Seal,
     /// Durable bytes with the header.
     bytes: u64,
     live: u64,
@@ -194,13 +196,19 @@ impl<D: Disk> Log<D> {
     }
 
     /// Writes to the end of the row, and makes it durable; the segment that it is in.
-    fn write(&mut self, batch: &mut [u8]) -> io::Result<u64> {
+    fn write(&mut self, batch: &mut Vec<u8>) -> io::Result<u64> {
         self.make_room()?;
-        let (Some(last), Some(Tail { file, .. })) = (self.segments.back_mut(), self.tail.as_mut()) else {
+        let (Some(last), Some(Tail { file, wants_end, .. })) = (self.segments.back_mut(), self.tail.as_mut()) else {
             return Err(io::Error::other("no segment is open"));
         };
-        format::seal(batch, last.salt, last.bytes);
-        if let Err(error) = file.write_at(last.bytes, batch) {
+        format::seal(batch, last.seal, last.bytes);
+        let bytes = batch.len();
+        if *wants_end {
+            batch.resize(bytes + END, 0);
+        }
+        let written = file.write_at(last.bytes, batch);
+        batch.truncate(bytes);
+        if let Err(error) = written {
             // A full disk wrote a part, which is taken back. After any other fault the file is not written again.
             let goes_on = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
             let is_taken_back = file.truncate(last.bytes).and_then(|()| file.sync()).is_ok();
@@ -215,7 +223,7 @@ impl<D: Disk> Log<D> {
             self.tail = None;
             return Err(error);
         }
-        last.bytes += batch.len() as u64;
+        last.bytes += bytes as u64;
         Ok(last.number)
     }
 
@@ -288,9 +296,10 @@ impl<D: Disk> Log<D> {
         self.tail = None;
         let contents: usize = starts.iter().map(|start| RECORD_BYTES + start.payload.len()).sum();
         let durable_bytes = RECORDS_START + contents as u64;
-        let salt = self.chance.u64(..);
-        let header = Header { number, salt, row_start, previous_bytes, durable_bytes, next_id: self.next_id };
-        let made = self.write_segment(&header, starts);
+        let seal = Seal::new(self.chance.u64(..));
+        let (next_id, stale_salt) = (self.next_id, None);
+        let header = Header { number, row_start, previous_bytes, durable_bytes, next_id, stale_salt, seal };
+        let made = self.write_segment(header, starts);
         if made.is_err() {
             // The next try makes it anew; an opening removes it.
             let _may_not_be_there = self.disk.remove(format::UNFINISHED_NAME);
@@ -298,7 +307,7 @@ impl<D: Disk> Log<D> {
         self.tail = Some(made?);
         self.segments.push_back(Segment {
             number,
-            salt,
+            seal,
             bytes: durable_bytes,
             live: 0,
             live_bytes: 0,
@@ -307,18 +316,26 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    fn write_segment(&mut self, header: &Header, starts: &[&Unfinished]) -> io::Result<Tail<D::File>> {
+    fn write_segment(&mut self, mut header: Header, starts: &[&Unfinished]) -> io::Result<Tail<D::File>> {
         let prepared = self.disk.take_prepared(format::UNFINISHED_NAME);
-        let is_prepared = prepared.is_some();
-        let mut file = prepared.map_or_else(|| self.disk.create(format::UNFINISHED_NAME), Ok)?;
-        file.write_at(0, &header.encode())?;
-        let mut chunk = Vec::new();
+        header.stale_salt = prepared.as_ref().and_then(|prepared| prepared.stale_salt);
+        let (is_prepared, wants_end) = (prepared.is_some(), header.stale_salt.is_some());
+        let mut file = match prepared {
+            Some(Prepared { file, .. }) => file,
+            None => self.disk.create(format::UNFINISHED_NAME)?,
+        };
+        let mut chunk = header.encode();
+        if wants_end {
+            file.write_at(header.durable_bytes, &[0; END])?;
+        }
+        file.write_at(0, &chunk)?;
+        chunk.clear();
         let mut at = RECORDS_START;
         for (index, start) in starts.iter().enumerate() {
             let check = crc32c::crc32c(&start.payload);
             format::push(&mut chunk, Kind::Start, start.id.get(), start.openings, &start.payload, check);
             if chunk.len() >= CHUNK_BYTES || index + 1 == starts.len() {
-                format::seal(&mut chunk, header.salt, at);
+                format::seal(&mut chunk, header.seal, at);
                 file.write_at(at, &chunk)?;
                 at += chunk.len() as u64;
                 chunk.clear();
@@ -327,7 +344,7 @@ impl<D: Disk> Log<D> {
         file.sync()?;
         self.disk.rename(format::UNFINISHED_NAME, &format::segment_name(header.number))?;
         self.disk.sync_folder()?;
-        Ok(Tail { file, is_prepared })
+        Ok(Tail { file, is_prepared, wants_end })
     }
 
     /// Removes the oldest segments while all of their starts are finished. The last one stays: it is being written.
@@ -344,8 +361,9 @@ impl<D: Disk> Log<D> {
 
     /// One removal is durable before the next, so that a crash leaves no gap in the row. False: to be tried again.
     fn remove_oldest(&mut self) -> bool {
-        let name = format::segment_name(self.segments[0].number);
-        let removed = match self.disk.remove(&name) {
+        let Segment { number, seal, .. } = self.segments[0];
+        let name = format::segment_name(number);
+        let removed = match self.disk.recycle(&name, seal.salt()).map_or_else(|| self.disk.remove(&name), |()| Ok(())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => self.disk.sync_folder(),
         };
@@ -374,11 +392,11 @@ impl<D: Disk> Log<D> {
         else {
             return false;
         };
-        let (number, salt, trusted) = (oldest.number, oldest.salt, oldest.bytes as usize);
+        let (number, seal, trusted) = (oldest.number, oldest.seal, oldest.bytes as usize);
         let Ok(bytes) = self.disk.read(&format::segment_name(number)) else { return false };
         let mut batch = Vec::new();
         let mut is_whole = bytes.len() >= trusted;
-        for piece in recover::pieces(&bytes[..trusted.min(bytes.len())], salt) {
+        for piece in recover::pieces(&bytes[..trusted.min(bytes.len())], seal) {
             match piece {
                 Piece::Record(record) => {
                     let is_live = self.live.get(&record.id).is_some_and(|place| place.segment == number);

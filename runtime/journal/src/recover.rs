@@ -3,7 +3,7 @@
 use crate::Unfinished;
 use crate::disk::Disk;
 use crate::error::Warning;
-use crate::format::{self, Header, HeaderError, Kind, RECORD_BYTES, RECORDS_START, Record};
+use crate::format::{self, END, Header, HeaderError, Kind, RECORD_BYTES, RECORDS_START, Record, Seal};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::io;
@@ -49,13 +49,13 @@ pub(crate) enum Piece<'a> {
 }
 
 /// Everything in `bytes`, which begin with the segment's header: records, and the gaps between them.
-pub(crate) fn pieces(bytes: &[u8], salt: u64) -> impl Iterator<Item = Piece<'_>> {
+pub(crate) fn pieces(bytes: &[u8], seal: Seal) -> impl Iterator<Item = Piece<'_>> {
     let end = bytes.len() as u64;
     let mut at = RECORDS_START;
     // A record that was found behind a gap.
     let mut behind = None;
     std::iter::from_fn(move || {
-        if let Some(record) = behind.take().or_else(|| format::record_at(bytes, salt, at)) {
+        if let Some(record) = behind.take().or_else(|| format::record_at(bytes, seal, at)) {
             at = record.end();
             return Some(Piece::Record(record));
         }
@@ -64,8 +64,8 @@ pub(crate) fn pieces(bytes: &[u8], salt: u64) -> impl Iterator<Item = Piece<'_>>
         }
         let offset = at;
         // No record begins in the zeros at the end, of which there may be many.
-        let begins_before = at + written(&bytes[at as usize..]) as u64;
-        behind = format::record_from(bytes, salt, at + 1..begins_before);
+        let begins_before = at + nonzero(&bytes[at as usize..]) as u64;
+        behind = format::record_from(bytes, seal, at + 1..begins_before);
         at = behind.map_or(end, |record| record.offset);
         Some(Piece::Gap { offset, bytes: at - offset })
     })
@@ -173,7 +173,7 @@ fn enter_trusted(ledger: &mut Ledger, bytes: &[u8], header: &Header, trusted: u6
     let Some(bytes) = usize::try_from(trusted).ok().and_then(|trusted| bytes.get(..trusted)) else {
         return Err(Fault::Damaged { file: file(), offset: bytes.len() as u64, what: "the rest of it is missing" });
     };
-    for piece in pieces(bytes, header.salt) {
+    for piece in pieces(bytes, header.seal) {
         match piece {
             Piece::Record(record) => ledger.enter(&record),
             Piece::Gap { offset, .. } => {
@@ -190,7 +190,7 @@ fn enter_last(ledger: &mut Ledger, bytes: &[u8], header: &Header) -> Result<Opti
     // Everything in front of this was durable: the segment's first contents, and all before the last batch that is seen.
     let mut durable = header.durable_bytes;
     let mut gaps = Vec::new();
-    for piece in pieces(bytes, header.salt) {
+    for piece in pieces(bytes, header.seal) {
         match piece {
             Piece::Record(record) => {
                 durable = durable.max(record.batch_start);
@@ -207,15 +207,28 @@ fn enter_last(ledger: &mut Ledger, bytes: &[u8], header: &Header) -> Result<Opti
         return Err(Fault::Damaged { file, offset, what: "a record does not verify, and later ones do" });
     }
     if let Some((at, length)) = gaps.last_mut().filter(|(at, length)| at + *length == bytes.len() as u64) {
-        *length = written(&bytes[*at as usize..]) as u64;
+        *length = written(bytes, *at, header);
     }
-    let records = |&(at, length): &(u64, u64)| written(&bytes[at as usize..(at + length) as usize]);
+    let records = |&(at, length): &(u64, u64)| nonzero(&bytes[at as usize..(at + length) as usize]);
     let records_max = gaps.iter().map(|gap| records(gap).div_ceil(RECORD_BYTES) as u64).sum();
     let bytes = gaps.iter().map(|gap| gap.1).sum();
     Ok((bytes > 0).then_some(Warning::Cut { file, offset, bytes, records_max }))
 }
 
-/// How much of a gap was written: zeros at its end are room that the file was given and no more.
-pub(crate) fn written(gap: &[u8]) -> usize {
-    gap.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1)
+/// How much of the gap at the end of a segment was written in this life of the file: it begins at `offset`, and behind
+/// what was written is room.
+pub(crate) fn written(bytes: &[u8], offset: u64, header: &Header) -> u64 {
+    let gap = &bytes[offset as usize..];
+    let Some(stale) = header.stale_salt.map(Seal::new) else { return nonzero(gap) as u64 };
+    if nonzero(&gap[..gap.len().min(END)]) == 0 {
+        return 0;
+    }
+    let of_earlier = format::record_from(bytes, stale, offset + 1..bytes.len() as u64);
+    let length = of_earlier.map_or(gap.len(), |record| (record.offset - offset) as usize);
+    gap[..length].windows(END).position(|window| nonzero(window) == 0).unwrap_or(length) as u64
+}
+
+/// How long it is without the zeros at its end.
+pub(crate) fn nonzero(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1)
 }

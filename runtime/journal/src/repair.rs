@@ -85,14 +85,14 @@ fn salvage<D: Disk>(disk: &D) -> Result<(Repaired, Found), Fault> {
             bytes.truncate(usize::try_from(trusted).unwrap_or(usize::MAX));
         }
         ledger.begin(&header);
-        for piece in recover::pieces(&bytes, header.salt) {
+        for piece in recover::pieces(&bytes, header.seal) {
             match piece {
                 Piece::Record(record) => ledger.enter(&record),
                 // Of the last one, what is behind the durable bytes may be room that was never written.
                 Piece::Gap { offset, .. }
                     if trusted.is_none()
                         && offset >= header.durable_bytes
-                        && recover::written(&bytes[offset as usize..]) == 0 => {}
+                        && recover::written(&bytes, offset, &header) == 0 => {}
                 Piece::Gap { offset, bytes } => repaired.skipped.push((file.clone(), offset, bytes)),
             }
         }

@@ -40,6 +40,7 @@ struct Seen {
     refused: u64,
     recovered: u64,
     dropped: u64,
+    recycled: u64,
 }
 
 impl Run {
@@ -172,6 +173,7 @@ fn run(seed: u64) -> Seen {
         run.disk.crash();
     }
     run.reopen();
+    run.seen.recycled = run.disk.recycled();
     run.seen
 }
 
@@ -186,8 +188,9 @@ fn nothing_acknowledged_is_lost_by_a_crash() {
         all.refused += seen.refused;
         all.recovered += seen.recovered;
         all.dropped += seen.dropped;
+        all.recycled += seen.recycled;
     }
-    let Seen { openings, cuts, unwritable, refused, recovered, dropped } = all;
-    let each = [openings, cuts, unwritable, refused, recovered, dropped];
+    let Seen { openings, cuts, unwritable, refused, recovered, dropped, recycled } = all;
+    let each = [openings, cuts, unwritable, refused, recovered, dropped, recycled];
     assert!(each.iter().all(|&count| count > SEEDS / 20), "the seeds reach what they are for: {all:?}");
 }

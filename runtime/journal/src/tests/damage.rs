@@ -3,7 +3,7 @@
 use super::disk::SimDisk;
 use super::{ROOMY, Start, append, open};
 use crate::Warning;
-use crate::format::{self, Header, Kind, RECORD_BYTES, RECORDS_START, segment_name};
+use crate::format::{self, END, Header, Kind, RECORD_BYTES, RECORDS_START, segment_name};
 use crate::log::{Log, Sizes};
 use crate::recover::{self, Fault, Piece};
 use crate::repair::repair_disk;
@@ -16,17 +16,33 @@ struct Sample {
     last_batch: std::ops::Range<usize>,
 }
 
-/// How much room each of the segments was given, once none and once some.
-const ROOMS: [Option<usize>; 2] = [None, Some(2_500)];
+/// What a segment's file is when it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    /// Empty.
+    None,
+    /// So many zeros.
+    Zeros(usize),
+    /// What was a segment, full of records.
+    Earlier,
+}
 
-fn sample(room: Option<usize>) -> Sample {
+const ROOMS: [Room; 3] = [Room::None, Room::Zeros(2_500), Room::Earlier];
+
+fn sample(room: Room) -> Sample {
     let disk = SimDisk::new(3);
-    disk.prepare(room);
-    let sizes = Sizes { segment_bytes: 1_400, ..ROOMY };
+    if let Room::Zeros(bytes) = room {
+        disk.prepare(Some(bytes));
+    }
+    let sizes = Sizes { segment_bytes: if room == Room::Earlier { 4_000 } else { 1_400 }, ..ROOMY };
     let (mut log, ..) = open(&disk, sizes);
     let mut unfinished = Vec::new();
     let mut last_batch = 0..0;
     for round in 0..5_u8 {
+        if room == Room::Earlier && round == 2 {
+            let earlier = earlier_life();
+            disk.put_recycled(&earlier, Header::decode(&earlier).unwrap().0.seal.salt());
+        }
         let payloads: Vec<Vec<u8>> = (0..3).map(|index| vec![16 * round + index; 20 + usize::from(round)]).collect();
         let payloads: Vec<&[u8]> = payloads.iter().map(|payload| &payload[..]).collect();
         let finished: Vec<u64> = unfinished.first().map(|start: &Start| start.0).into_iter().collect();
@@ -40,12 +56,22 @@ fn sample(room: Option<usize>) -> Sample {
     Sample { disk, unfinished, last_batch }
 }
 
+/// A segment as it was left by another journal.
+fn earlier_life() -> Vec<u8> {
+    let disk = SimDisk::new(8);
+    let (mut log, ..) = Log::open(disk.clone(), ROOMY, fastrand::Rng::with_seed(8)).unwrap();
+    for round in 0..12 {
+        append(&mut log, &[&[0x80 | round; 50], &[0xc0 | round; 77]], &[u64::from(round)]).unwrap();
+    }
+    disk.bytes(disk.segments().last().unwrap())
+}
+
 /// Where the records of the last segment end.
 fn written(disk: &SimDisk) -> usize {
     let bytes = disk.bytes(disk.segments().last().unwrap());
-    let salt = Header::decode(&bytes).unwrap().0.salt;
+    let seal = Header::decode(&bytes).unwrap().0.seal;
     let end = |piece| if let Piece::Record(record) = piece { record.end() } else { 0 };
-    recover::pieces(&bytes, salt).map(end).fold(RECORDS_START, u64::max) as usize
+    recover::pieces(&bytes, seal).map(end).fold(RECORDS_START, u64::max) as usize
 }
 
 fn reopen(disk: &SimDisk) -> Result<(Vec<Start>, Vec<Warning>), Fault> {
@@ -78,7 +104,7 @@ fn a_tail_that_is_cut_at_any_byte_of_its_last_record_is_cut_there() {
         torn.set_bytes(&file, &whole[..length]);
         let (unfinished, warnings) = reopen(&torn).unwrap();
         assert_eq!(unfinished, [(1, b"first".to_vec()), (2, b"second".to_vec())]);
-        let bytes = recover::written(&whole[before..length]) as u64;
+        let bytes = recover::nonzero(&whole[before..length]) as u64;
         let records_max = bytes.div_ceil(RECORD_BYTES as u64);
         let cut = Warning::Cut { file: file.clone(), offset: before as u64, bytes, records_max };
         let expected = if bytes == 0 { vec![] } else { vec![cut] };
@@ -89,7 +115,7 @@ fn a_tail_that_is_cut_at_any_byte_of_its_last_record_is_cut_there() {
 
 #[test]
 fn zeros_at_the_end_are_room_and_what_was_torn_into_them_is_cut() {
-    let Sample { disk, unfinished, last_batch } = sample(None);
+    let Sample { disk, unfinished, last_batch } = sample(Room::None);
     let file = disk.segments().pop().unwrap();
     let mut bytes = disk.bytes(&file);
     bytes.resize(bytes.len() + 4_096, 0);
@@ -102,8 +128,59 @@ fn zeros_at_the_end_are_room_and_what_was_torn_into_them_is_cut() {
 }
 
 #[test]
+fn what_was_torn_over_an_earlier_life_is_cut_and_that_life_itself_is_not_seen() {
+    let Sample { disk, unfinished, last_batch } = sample(Room::Earlier);
+    let file = disk.segments().pop().unwrap();
+    let whole = disk.bytes(&file);
+    assert!(recover::nonzero(&whole) > last_batch.end + 1_000, "there is an earlier life behind it");
+    assert_eq!(reopen(&disk.copy()).unwrap(), (unfinished.clone(), vec![]));
+    // The next batch arrived without its end, and without its zeros.
+    let mut torn = whole.clone();
+    torn[last_batch.end..last_batch.end + END + 20].fill(7);
+    disk.set_bytes(&file, &torn);
+    let (found, warnings) = reopen(&disk).unwrap();
+    assert_eq!(found, unfinished);
+    let [Warning::Cut { offset, bytes, .. }] = &warnings[..] else { panic!("{warnings:?}") };
+    let (at_least, earlier_record) = (END as u64 + 20, RECORD_BYTES as u64 + 77);
+    assert_eq!(*offset, last_batch.end as u64);
+    assert!(
+        (at_least..=at_least + earlier_record).contains(bytes),
+        "up to the next record of the earlier life: {bytes}"
+    );
+}
+
+/// A journal that was written before segments had a second life.
+#[test]
+fn the_first_version_is_read() {
+    let Sample { disk, unfinished, .. } = sample(Room::None);
+    for file in disk.segments() {
+        let mut bytes = disk.bytes(&file);
+        let salt = Header::decode(&bytes).unwrap().0.seal.salt() as u32;
+        for copy in [0, 512] {
+            bytes[copy + 8] = 1;
+            let check = crc32c::crc32c(&bytes[copy..copy + 64]);
+            bytes[copy + 64..copy + 68].copy_from_slice(&check.to_le_bytes());
+            bytes[copy + 68..copy + 76].fill(0);
+        }
+        let mut at = RECORDS_START as usize;
+        while at < bytes.len() {
+            let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+            let (payload_check, length) = (word(at + 4) ^ salt, word(at + 8) as usize);
+            bytes[at + 4..at + 8].copy_from_slice(&payload_check.to_le_bytes());
+            let place =
+                [u64::from_le_bytes(bytes[24..32].try_into().unwrap()), at as u64].map(u64::to_le_bytes).concat();
+            let check = crc32c::crc32c_append(crc32c::crc32c(&place), &bytes[at + 4..at + RECORD_BYTES]);
+            bytes[at..at + 4].copy_from_slice(&check.to_le_bytes());
+            at += RECORD_BYTES + length;
+        }
+        disk.set_bytes(&file, &bytes);
+    }
+    assert_eq!(reopen(&disk).unwrap(), (unfinished, vec![]));
+}
+
+#[test]
 fn zeros_where_durable_bytes_were_are_no_room() {
-    let Sample { disk, unfinished, .. } = sample(None);
+    let Sample { disk, unfinished, .. } = sample(Room::None);
     drop(open(&disk, ROOMY));
     // The first contents of a segment are durable before it has its name.
     let file = disk.segments().pop().unwrap();
@@ -120,7 +197,7 @@ fn a_flipped_bit_is_found_wherever_it_lies() {
     ROOMS.into_iter().for_each(flip_every_bit);
 }
 
-fn flip_every_bit(room: Option<usize>) {
+fn flip_every_bit(room: Room) {
     let Sample { disk, unfinished, last_batch } = sample(room);
     let segments = disk.segments();
     let first_end = Header::decode(&disk.bytes(&segments[1])).unwrap().0.previous_bytes as usize;
@@ -137,7 +214,8 @@ fn flip_every_bit(room: Option<usize>) {
             match reopen(&flipped.copy()) {
                 Ok((found, warnings)) if warnings.is_empty() || matches!(warnings[0], Warning::Header { .. }) => {
                     assert_eq!(found, unfinished, "{file} bit {bit}");
-                    let counts = RECORDS_START as usize..if index == 0 { first_end } else { whole.len() };
+                    let end = if room == Room::Earlier { last_batch.end + END } else { whole.len() };
+                    let counts = RECORDS_START as usize..if index == 0 { first_end } else { end };
                     assert!(!counts.contains(&(bit / 8)), "{file} bit {bit} is not noticed");
                     without_effect += 1;
                 }
@@ -164,7 +242,7 @@ fn flip_every_bit(room: Option<usize>) {
 
 #[test]
 fn a_damaged_middle_is_refused_and_nothing_is_changed() {
-    let Sample { disk, unfinished, .. } = sample(None);
+    let Sample { disk, unfinished, .. } = sample(Room::None);
     let file = disk.segments()[1].clone();
     let mut bytes = disk.bytes(&file);
     let at = RECORDS_START as usize + RECORD_BYTES + 3;
@@ -188,7 +266,7 @@ fn a_damaged_middle_is_refused_and_nothing_is_changed() {
 
 #[test]
 fn a_missing_segment_is_refused_by_name_and_repaired() {
-    let Sample { disk, .. } = sample(None);
+    let Sample { disk, .. } = sample(Room::None);
     let sizes = Sizes { segment_bytes: 1_100, ..ROOMY };
     let (mut log, mut unfinished, _) = open(&disk, sizes);
     for _ in 0..4 {
@@ -209,7 +287,7 @@ fn a_missing_segment_is_refused_by_name_and_repaired() {
 
 #[test]
 fn a_header_survives_the_loss_of_one_copy_and_not_of_both() {
-    let Sample { disk, unfinished, .. } = sample(None);
+    let Sample { disk, unfinished, .. } = sample(Room::None);
     let file = disk.segments().pop().unwrap();
     let mut bytes = disk.bytes(&file);
     bytes[..512].fill(0xff);
@@ -226,18 +304,18 @@ fn a_header_survives_the_loss_of_one_copy_and_not_of_both() {
 
 #[test]
 fn another_version_is_refused_and_not_repaired() {
-    let Sample { disk, .. } = sample(None);
+    let Sample { disk, .. } = sample(Room::None);
     let file = disk.segments().pop().unwrap();
     let mut bytes = disk.bytes(&file);
     for copy in [0, 512] {
-        bytes[copy + 8] = 2;
-        let check = crc32c::crc32c(&bytes[copy..copy + 64]);
-        bytes[copy + 64..copy + 68].copy_from_slice(&check.to_le_bytes());
+        bytes[copy + 8] = 9;
+        let check = crc32c::crc32c(&bytes[copy..copy + 72]);
+        bytes[copy + 72..copy + 76].copy_from_slice(&check.to_le_bytes());
     }
     disk.set_bytes(&file, &bytes);
-    assert!(matches!(reopen(&disk), Err(Fault::Version { version: 2, .. })));
+    assert!(matches!(reopen(&disk), Err(Fault::Version { version: 9, .. })));
     let repair = repair_disk(disk.clone(), fastrand::Rng::with_seed(6));
-    assert!(matches!(repair, Err(Fault::Version { version: 2, .. })));
+    assert!(matches!(repair, Err(Fault::Version { version: 9, .. })));
 }
 
 #[test]
@@ -296,7 +374,7 @@ fn absurd_numbers_in_whole_records_do_no_harm() {
         let mut bytes = disk.bytes(&file);
         let mut record = Vec::new();
         format::push(&mut record, kind, id, openings, payload, crc32c::crc32c(payload));
-        format::seal(&mut record, Header::decode(&bytes).unwrap().0.salt, bytes.len() as u64);
+        format::seal(&mut record, Header::decode(&bytes).unwrap().0.seal, bytes.len() as u64);
         bytes.append(&mut record);
         disk.set_bytes(&file, &bytes);
         let (unfinished, _) = reopen(&disk).unwrap();
@@ -312,7 +390,7 @@ fn files_that_were_mutated_at_random_do_no_harm() {
     ROOMS.into_iter().for_each(mutate_at_random);
 }
 
-fn mutate_at_random(room: Option<usize>) {
+fn mutate_at_random(room: Room) {
     let Sample { disk, unfinished, .. } = sample(room);
     let mut accepted = unfinished.clone();
     accepted.extend((1..=15).filter(|id| unfinished.iter().all(|start| start.0 != *id)).map(|id| {

@@ -1,6 +1,6 @@
 //! A disk in memory that fails as it is told, and that loses at a crash what was not made durable.
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, Prepared};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -39,7 +39,13 @@ pub(super) struct World {
     prepares: Option<usize>,
     /// After so many operations.
     ready_after: u32,
+    /// The salt of the segment that is ready to be the next one.
+    recycled: Option<u64>,
+    recycled_count: u64,
 }
+
+/// Where a file lies that was a segment and will be one.
+const RECYCLED: &str = "room.ready";
 
 /// The room is ready so many operations after the last was taken.
 const PREPARING: u32 = 25;
@@ -74,6 +80,8 @@ impl SimDisk {
             has_stopped: false,
             prepares: None,
             ready_after: 0,
+            recycled: None,
+            recycled_count: 0,
         })))
     }
 
@@ -88,6 +96,20 @@ impl SimDisk {
     /// From now on files with room for so many bytes are prepared.
     pub(super) fn prepare(&self, bytes: Option<usize>) {
         self.world().prepares = bytes;
+    }
+
+    /// The next file that is prepared was a segment with these bytes and this salt.
+    pub(super) fn put_recycled(&self, bytes: &[u8], salt: u64) {
+        let mut world = self.world();
+        let file = world.files.len();
+        world.files.push(Content { now: bytes.to_vec(), durable: bytes.to_vec(), dirty: BTreeSet::new() });
+        world.names.insert(RECYCLED.to_owned(), file);
+        world.recycled = Some(salt);
+    }
+
+    /// How many segments had a second life.
+    pub(super) fn recycled(&self) -> u64 {
+        self.world().recycled_count
     }
 
     pub(super) fn has_stopped(&self) -> bool {
@@ -200,6 +222,8 @@ impl World {
             }
         }
         self.names = self.durable_names.clone();
+        // Who opens the folder next does not know whose it was.
+        self.recycled = None;
         for file in 0..self.files.len() {
             let mut content = std::mem::take(&mut self.files[file]);
             content.crash(self.page_bytes, &mut self.chance);
@@ -281,22 +305,43 @@ impl Disk for SimDisk {
         Ok(SimFile { disk: self.clone(), file })
     }
 
-    fn take_prepared(&mut self, name: &str) -> Option<SimFile> {
+    fn take_prepared(&mut self, name: &str) -> Option<Prepared<SimFile>> {
         let is_ready = self.has_prepared();
         let mut world = self.world();
         world.operate(true).ok().filter(|()| is_ready)?;
         world.ready_after = PREPARING;
+        if let Some(salt) = world.recycled.take() {
+            let file = world.names[RECYCLED];
+            world.name(name, Some(file));
+            world.name(RECYCLED, None);
+            world.recycled_count += 1;
+            return Some(Prepared { file: SimFile { disk: self.clone(), file }, stale_salt: Some(salt) });
+        }
         let zeros = vec![0; world.prepares?];
         let file = world.files.len();
         world.files.push(Content { now: zeros.clone(), durable: zeros, dirty: BTreeSet::new() });
         world.name(name, Some(file));
-        Some(SimFile { disk: self.clone(), file })
+        Some(Prepared { file: SimFile { disk: self.clone(), file }, stale_salt: None })
+    }
+
+    fn recycle(&mut self, name: &str, salt: u64) -> Option<()> {
+        {
+            let mut world = self.world();
+            let file = *world.names.get(name)?;
+            let is_wanted = world.prepares.is_some_and(|bytes| world.files[file].now.len() >= bytes);
+            world.operate(true).ok().filter(|()| is_wanted && world.recycled.is_none())?;
+            world.name(RECYCLED, Some(file));
+            world.name(name, None);
+        }
+        self.sync_folder().ok()?;
+        self.world().recycled = Some(salt);
+        Some(())
     }
 
     fn has_prepared(&self) -> bool {
         let world = self.world();
         let room = world.faults.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(world.used()));
-        world.ready_after == 0 && world.prepares.is_some_and(|bytes| bytes <= room)
+        world.recycled.is_some() || world.ready_after == 0 && world.prepares.is_some_and(|bytes| bytes <= room)
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
