@@ -4,6 +4,7 @@
 
 pub mod conformance;
 pub mod crash;
+pub mod hostile;
 pub mod http;
 pub mod markdown;
 pub mod program;

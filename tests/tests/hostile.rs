@@ -1,10 +1,12 @@
 //! Guests that loop, hoard, overflow, flood, exit and panic: each ends in the failure of its own call, and the calls of
 //! a neighbour go on.
 
+use fleetstep_tests::hostile::{self, Expected};
 use fleetstep_tests::{Server, http, root};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// Function, error, and what the cause holds.
 const FAILURES: &[(&str, &str, &str)] = &[
@@ -74,6 +76,22 @@ fn a_hostile_guest_fails_alone() {
         let calls = calls.join().expect("every call of the neighbour succeeds");
         assert!(calls > 20, "the neighbour came to {calls} calls only");
     });
+}
+
+/// The collection of the program `hostile-modules`, but for those that end by their deadline.
+#[test]
+fn every_hostile_module_that_ends_by_itself_ends_as_it_should() {
+    let ends =
+        |expected| !matches!(expected, Expected::Fails("Sandbox.Timedout", _) | Expected::Refused(_, "deadline"));
+    let mut modules = hostile::collection();
+    assert!(modules.len() > 60);
+    modules.retain(|hostile| ends(hostile.expected));
+    assert!(modules.len() > 45);
+    let outcome = hostile::run(modules, Duration::ZERO, |_| ()).expect("a server");
+    let wrong: Vec<_> = outcome.ended.iter().filter_map(|ended| Some((ended.name, ended.wrong.as_ref()?))).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(outcome.neighbour_failures, 0, "calls of the neighbour failed");
+    assert!(outcome.growth_mib() < hostile::GROWTH_MIB_MAX, "the host grew by {} MiB", outcome.growth_mib());
 }
 
 #[test]

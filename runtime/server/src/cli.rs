@@ -3,6 +3,7 @@
 use crate::commands::{bench, journal, keys, logs, run, serve, validate};
 use crate::terminal;
 use clap::{Parser, Subcommand};
+use fleetstep_wasm::compile_for_parent;
 use std::process::ExitCode;
 
 /// Exit status of a command that could not do its work: bad flags, unreadable files, a port that is taken.
@@ -42,7 +43,13 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Load a server, or the engine in this process, and measure what it keeps
     Bench(bench::Bench),
+    /// Compiles one module for the process that started this one
+    #[command(name = COMPILE, hide = true)]
+    Compile,
 }
+
+/// The command that a server runs for each module that it compiles.
+pub(crate) const COMPILE: &str = "compile-module";
 
 /// Runs the command that the arguments name.
 #[must_use]
@@ -55,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Journal(journal) => journal.execute(),
         Command::Keys(keys) => keys.execute(),
         Command::Bench(bench) => bench.execute(),
+        Command::Compile => compile_for_parent().map(|()| ExitCode::SUCCESS).map_err(Into::into),
     };
     done.unwrap_or_else(|error| {
         terminal::progress(format_args!("error: {error:#}"));

@@ -8,6 +8,7 @@ use fleetstep_engine::{Engine, Limits};
 use fleetstep_wasm::{Sandbox, SandboxConfig};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The parts that serve executions, wired.
 #[derive(Clone)]
@@ -33,6 +34,9 @@ impl Runtime {
             instances_max: settings.calls_running_max,
             memory_resident_bytes: settings.memory_resident_kib as usize * 1024,
             pagemap_scan: settings.page_scan,
+            compiler: settings.compiler.clone(),
+            compile_memory_bytes_max: u64::from(settings.compile_mib) << 20,
+            compile_timeout: Duration::from_secs(settings.compile_seconds.into()),
             ..SandboxConfig::default()
         };
         let in_data_dir = || match &settings.data_dir {

@@ -1,9 +1,11 @@
 //! Settings: flags over the manifest's `[server]` table over the defaults.
 
+use crate::cli::COMPILE;
 use crate::exposure::{Exposure, ExposureFlags};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use fleetstep_engine::HistoryLevel;
+use fleetstep_wasm::Compiler;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,9 @@ use std::path::{Path, PathBuf};
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
 /// The data directory unless told otherwise, below the folder that the server is started in.
 pub const DATA_DIR_DEFAULT: &str = ".fleetstep";
+
+/// The process that compiles has its address space bounded, of which the allocator would take a GiB ahead. In KiB.
+const SMALL_ARENAS: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
 
 /// The `[server]` table of a manifest; the names are those of the flags.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -28,6 +33,8 @@ pub struct FileSettings {
     calls_running_max: Option<u32>,
     memory_resident_kib: Option<u32>,
     page_scan: Option<bool>,
+    compile_mib: Option<u32>,
+    compile_seconds: Option<u32>,
     drain_seconds: Option<u64>,
     history_level: Option<Level>,
     log_stdout: Option<bool>,
@@ -87,6 +94,12 @@ pub struct ServerFlags {
     /// Ask the kernel which pages a call wrote, and clear only these [default: true]
     #[arg(long, value_name = "true|false", hide_possible_values = true)]
     pub page_scan: Option<bool>,
+    /// MiB of address space for the process that compiles a module [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub compile_mib: Option<u32>,
+    /// Seconds that it may take [default: 60]
+    #[arg(long, value_name = "N")]
+    pub compile_seconds: Option<u32>,
     /// Seconds that running executions get to end after SIGTERM [default: 30]
     #[arg(long, value_name = "N")]
     pub drain_seconds: Option<u64>,
@@ -169,6 +182,12 @@ pub struct Settings {
     pub memory_resident_kib: u32,
     /// Whether the kernel is asked which pages a call wrote.
     pub page_scan: bool,
+    /// Who compiles modules.
+    pub compiler: Compiler,
+    /// MiB of address space for a process that compiles one.
+    pub compile_mib: u32,
+    /// Seconds that it may take.
+    pub compile_seconds: u32,
     /// Seconds that running executions get to end when the server stops.
     pub drain_seconds: u64,
     /// What is kept in memory of every history.
@@ -197,6 +216,9 @@ impl Default for Settings {
             calls_running_max: 1_000,
             memory_resident_kib: 256,
             page_scan: true,
+            compiler: Compiler::InProcess,
+            compile_mib: 1_024,
+            compile_seconds: 60,
             drain_seconds: 30,
             history_level: HistoryLevel::Off,
             log_stdout: false,
@@ -221,6 +243,12 @@ impl Settings {
         };
         let durability = Some(Durability::Memory);
         Self::resolve(ServerFlags { in_memory: true, durability, ..ServerFlags::default() }, file)
+    }
+
+    /// The same, with modules compiled by processes of this program: for those that are it.
+    #[must_use]
+    pub(crate) fn with_compiler(self) -> Self {
+        Self { compiler: Compiler::this_program(COMPILE, &[SMALL_ARENAS]), ..self }
     }
 
     /// The settings that `flags` and the manifest's table give together.
@@ -263,6 +291,9 @@ impl Settings {
                 .or(file.memory_resident_kib)
                 .unwrap_or(defaults.memory_resident_kib),
             page_scan: flags.page_scan.or(file.page_scan).unwrap_or(defaults.page_scan),
+            compiler: defaults.compiler,
+            compile_mib: flags.compile_mib.or(file.compile_mib).unwrap_or(defaults.compile_mib),
+            compile_seconds: flags.compile_seconds.or(file.compile_seconds).unwrap_or(defaults.compile_seconds).max(1),
             drain_seconds: flags.drain_seconds.or(file.drain_seconds).unwrap_or(defaults.drain_seconds),
             history_level: flags.history_level.or(file.history_level).map_or(defaults.history_level, Into::into),
             log_stdout: flags.log_stdout || file.log_stdout.unwrap_or(false),

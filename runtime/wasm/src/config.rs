@@ -1,5 +1,6 @@
 //! What an operator sets: for the whole sandbox, and for one function.
 
+use crate::Compiler;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +30,12 @@ pub struct SandboxConfig {
     pub slow_threads: usize,
     /// Threads that compile modules; they run at low priority.
     pub compile_threads: usize,
+    /// Who compiles them.
+    pub compiler: Compiler,
+    /// The address space of a process that compiles a module.
+    pub compile_memory_bytes_max: u64,
+    /// How long that process may take, in whole seconds.
+    pub compile_timeout: Duration,
 }
 
 impl Default for SandboxConfig {
@@ -44,6 +51,9 @@ impl Default for SandboxConfig {
             pagemap_scan: true,
             slow_threads: cores,
             compile_threads: cores,
+            compiler: Compiler::InProcess,
+            compile_memory_bytes_max: 1 << 30,
+            compile_timeout: Duration::from_secs(60),
         }
     }
 }

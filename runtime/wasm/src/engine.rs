@@ -47,14 +47,23 @@ pub(crate) fn engines(config: &SandboxConfig) -> wasmtime::Result<BySize<Engine>
     // others, a module is given one of its own.
     let calls = calls_max(config);
     large.linear_memory_keep_resident(config.memory_resident_bytes).pagemap_scan(scan).max_unused_warm_slots(calls);
+    let engine = |pool, maps_images| Engine::new(settings(maps_images).allocation_strategy(pool));
     Ok(BySize { small: engine(small, false)?, large: engine(large, true)? })
 }
 
-/// A memory's first image is mapped, or else copied.
-fn engine(pool: PoolingAllocationConfig, maps_images: bool) -> wasmtime::Result<Engine> {
+/// An engine that only compiles, for one of those.
+pub(crate) fn compiler(maps_images: bool) -> wasmtime::Result<Engine> {
+    Engine::new(&settings(maps_images))
+}
+
+/// Whether instances that start with a memory of so many bytes have its first image mapped, or else copied.
+pub(crate) fn maps_images(memory_bytes_min: u64) -> bool {
+    *BySize { small: false, large: true }.of(memory_bytes_min)
+}
+
+fn settings(maps_images: bool) -> Config {
     let mut settings = Config::new();
     settings
-        .allocation_strategy(pool)
         // A guest yields at the next loop or call after the epoch moved on.
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES_MAX)
@@ -67,7 +76,7 @@ fn engine(pool: PoolingAllocationConfig, maps_images: bool) -> wasmtime::Result<
         .gc_support(false)
         // Sizes are counted in pages of 64 KiB, and only with other ones does a growth fail that was never asked for.
         .wasm_custom_page_sizes(false);
-    Engine::new(&settings)
+    settings
 }
 
 /// Instances, memories, tables and stacks are kept ready: with what a call touches staying resident, it makes no page

@@ -78,7 +78,8 @@ impl Compilers {
     }
 }
 
-fn stand_back() {
+/// Gives the calling thread, and those that it will start, a low priority.
+pub(crate) fn stand_back() {
     // SAFETY: a plain system call that takes three integers. Who 0 means the caller: on Linux the calling thread,
     // elsewhere its process, which would be wrong, hence the condition.
     #[cfg(target_os = "linux")]

@@ -6,12 +6,13 @@
 //! a guest that burns CPU leaves that thread after its first quantum and goes on in a lane of low priority. What a
 //! workflow is, this room does not know: it gets a document and answers with a document or a failure.
 //!
-//! To read it in order: [`Sandbox::load`] (`sandbox.rs`, `inspect.rs`, `module.rs`, `cache.rs`), then
+//! To read it in order: [`Sandbox::load`] (`sandbox.rs`, `inspect.rs`, `compiler.rs`, `module.rs`, `cache.rs`), then
 //! [`Function::invoke`] (`function.rs`, `call.rs`, `quantum.rs`, `lane.rs`), then what a guest sees (`linker.rs`,
 //! `wasi.rs`, `limits.rs`) and how it fails (`failure.rs`).
 
 mod cache;
 mod call;
+mod compiler;
 mod config;
 mod engine;
 mod failure;
@@ -29,6 +30,7 @@ mod state;
 mod ticker;
 mod wasi;
 
+pub use compiler::{Compiler, compile_for_parent};
 pub use config::{FunctionConfig, SandboxConfig};
 pub use failure::RESULT_BYTES_MAX;
 pub use function::Function;

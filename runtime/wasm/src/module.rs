@@ -94,6 +94,9 @@ pub enum ModuleError {
     /// `handle` or `run` has another type than it should.
     #[error("the module's export has the wrong type: {0}; {EXPECTED}")]
     WrongType(String),
+    /// Compiling it takes more memory or time than is allowed.
+    #[error("the module is too costly to compile: {0}")]
+    TooCostly(String),
     /// It imports what nobody offers.
     #[error(
         "the module imports what no host function answers: {}; it may import fleetstep:task/{{context, environment, \
@@ -111,6 +114,13 @@ pub enum ModuleError {
     /// The host's fault: it is going down, for example.
     #[error("the host could not load the module: {0}")]
     Host(String),
+}
+
+impl ModuleError {
+    /// The compiler panicked.
+    pub(crate) fn gave_up() -> Self {
+        Self::Invalid("the compiler could not make sense of it and gave up".into())
+    }
 }
 
 /// A module that was verified and compiled.

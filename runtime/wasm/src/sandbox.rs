@@ -9,7 +9,7 @@ use crate::module::{self, Compiled, Digest, Linked, Module, ModuleError};
 use crate::quantum::{DeadlinePassed, Turns};
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{FunctionConfig, SandboxConfig, call, inspect};
+use crate::{FunctionConfig, SandboxConfig, call, compiler, inspect};
 use bytes::Bytes;
 use fleetstep_engine::clock;
 use std::collections::HashMap;
@@ -120,7 +120,7 @@ impl Sandbox {
             return Err(ModuleError::TooLarge { bytes: found, bytes_max });
         }
         let hashed = bytes.clone();
-        let digest = self.shared.compilers.run(move || Digest::of(&hashed)).await.ok_or_else(panicked)?;
+        let digest = self.shared.compilers.run(move || Digest::of(&hashed)).await.ok_or_else(ModuleError::gave_up)?;
         if let Some(module) = self.shared.loaded(&digest) {
             return Ok(module);
         }
@@ -169,14 +169,15 @@ impl Shared {
     ) -> Result<Arc<Module>, ModuleError> {
         let bytes_len = bytes.len() as u64;
         let (this, found) = (Arc::clone(&self), bytes.clone());
-        let linked = match self.compilers.run(move || this.cached(&digest, &found)).await.ok_or_else(panicked)? {
-            // Tried again, though it was before it was kept: this takes microseconds, and calls rely on it.
-            Some(linked) => {
-                self.try_out(&linked).await?;
-                linked
-            }
-            None => self.compile(digest, bytes).await?,
-        };
+        let linked =
+            match self.compilers.run(move || this.cached(&digest, &found)).await.ok_or_else(ModuleError::gave_up)? {
+                // Tried again, though it was before it was kept: this takes microseconds, and calls rely on it.
+                Some(linked) => {
+                    self.try_out(&linked).await?;
+                    linked
+                }
+                None => self.compile(digest, bytes).await?,
+            };
         let module = Arc::new(Module { digest, bytes_len, linked });
         let mut modules = self.modules();
         modules.retain(|_, module| module.strong_count() > 0);
@@ -193,11 +194,11 @@ impl Shared {
     async fn compile(self: &Arc<Self>, digest: Digest, bytes: Bytes) -> Result<Linked, ModuleError> {
         let this = Arc::clone(self);
         let job = move || {
+            let compiled = compiler::compile(&this.config, &this.engines, &bytes)?;
             let memory_bytes_min = inspect::memory_bytes_min(&bytes);
-            let compiled = module::compile(this.engines.of(memory_bytes_min), &bytes)?;
             Ok((module::link(this.linkers.of(memory_bytes_min), compiled.clone())?, compiled))
         };
-        let (linked, compiled) = self.compilers.run(job).await.ok_or_else(panicked)??;
+        let (linked, compiled) = self.compilers.run(job).await.ok_or_else(ModuleError::gave_up)??;
         self.try_out(&linked).await?;
         if self.cache.is_some() {
             let (this, linked) = (Arc::clone(self), linked.clone());
@@ -231,10 +232,6 @@ impl Shared {
         let turns = Turns::new(Arc::clone(&self.ticker), now + TRIAL_TIMEOUT, trial);
         turns.go_on(places(&self.config)).await.unwrap_or_else(|| Err(timed_out()))
     }
-}
-
-fn panicked() -> ModuleError {
-    ModuleError::Invalid("the compiler could not make sense of it and gave up".into())
 }
 
 fn host(error: impl std::fmt::Display) -> ModuleError {

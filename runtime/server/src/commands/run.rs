@@ -86,7 +86,7 @@ fn parsed(input: &[u8]) -> Result<Document> {
 }
 
 async fn run(deployment: &Deployment, workflow: &str, input: Document) -> Result<Outcome> {
-    let runtime = Runtime::open(&Settings::in_process(deployment.settings())?).await?;
+    let runtime = Runtime::open(&Settings::in_process(deployment.settings())?.with_compiler()).await?;
     deployment.deploy(&runtime.catalog).await?;
     let machine = runtime.catalog.state_machine(workflow).context("the workflow is deployed")?;
     let Ok(runnable) = &machine.runnable else { bail!("the definition of {workflow} does not compile") };

@@ -34,7 +34,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let deployment = self.directory.as_deref().map_or_else(|| Ok(Deployment::empty()), Deployment::at)?;
-        let settings = Settings::resolve(self.flags, deployment.settings())?;
+        let settings = Settings::resolve(self.flags, deployment.settings())?.with_compiler();
         let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ready = |address: SocketAddr| {
             // Before anyone is told the address: from then on a signal ends the server in good order.

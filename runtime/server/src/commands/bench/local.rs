@@ -28,7 +28,7 @@ impl Local {
         let deployment = Deployment::at(path)?;
         let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let runtime = tokio.block_on(async {
-            let runtime = Runtime::open(&Settings::in_process(deployment.settings())?).await?;
+            let runtime = Runtime::open(&Settings::in_process(deployment.settings())?.with_compiler()).await?;
             deployment.deploy(&runtime.catalog).await?;
             anyhow::Ok(runtime)
         })?;
