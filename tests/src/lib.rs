@@ -9,6 +9,7 @@ pub mod http;
 pub mod markdown;
 pub mod program;
 pub mod simulation;
+pub mod soak;
 #[path = "../../runtime/expr/tests/suite/mod.rs"]
 pub mod suite;
 pub mod workflows;

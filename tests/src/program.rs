@@ -73,6 +73,28 @@ impl Serving {
         self.process.id()
     }
 
+    /// Its resident memory, in MiB.
+    ///
+    /// # Errors
+    /// A process that is gone.
+    pub fn resident_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).context("the server is gone")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// The CPU time of all its threads so far, in the kernel's ticks of 10 ms.
+    ///
+    /// # Errors
+    /// A process that is gone.
+    pub fn cpu_ticks(&self) -> Result<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).context("the server is gone")?;
+        // Behind the name, which may hold anything, times are the 12th and the 13th.
+        let fields = stat.rsplit(')').next().context("a name")?.split_whitespace();
+        Ok(fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?)
+    }
+
     /// Ends it at once, as a crash does, and waits until it is gone.
     ///
     /// # Errors

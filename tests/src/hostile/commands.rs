@@ -150,7 +150,7 @@ pub(super) fn all() -> Vec<Hostile> {
         one("output that is no text", Fails("Runtime.MarshalError", "not valid"), says("\\22\\ff\\fe\\22")),
         one("output of 60,000 brackets", Fails("Runtime.MarshalError", "not valid JSON"), says_many("[", 60_000)),
         one("a sleep without an end", TIMED_OUT, command("", SLEEP)),
-        one("an exit with a status", traps("exit status 77"), command("", "(call $exit (i32.const 77))")),
+        one("an exit with a status", traps("exit status 77"), exits()),
         one(
             "a file that nobody gave it",
             Gets("\"08\""),
@@ -173,6 +173,11 @@ pub(super) fn all() -> Vec<Hostile> {
         one("a jump table of 50,000", Gets("7"), jumps(50_000)),
         one("a function of 100,000 instructions", Gets("7"), long(100_000)),
     ]
+}
+
+/// Ends with a status of its own.
+pub(crate) fn exits() -> Vec<u8> {
+    command("", "(call $exit (i32.const 77))")
 }
 
 /// What a command may call, by short names.

@@ -8,7 +8,7 @@ mod uploads;
 
 use crate::http;
 use crate::program::Serving;
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use neighbour::Neighbour;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -26,6 +26,9 @@ const SETTLING_SECONDS_MAX: u32 = 20;
 /// The neighbour's p99 beside them. A call may hold a thread for its first slice of a millisecond, and the compiler has
 /// a core for a moment.
 pub const NEIGHBOUR_P99_MAX: Duration = Duration::from_millis(100);
+
+pub(crate) use commands::exits;
+pub(crate) use tasks::echo;
 
 /// A module that means no good.
 pub struct Hostile {
@@ -120,12 +123,12 @@ pub fn run(modules: Vec<Hostile>, quiet: Duration, each: impl Fn(&Ended)) -> Res
     let (folder, seconds) = (data.path().display().to_string(), COMPILE_SECONDS.to_string());
     let limits = ["--data-dir", &folder, "--compile-seconds", &seconds];
     let server = Serving::start(limits)?;
-    put_module(&server, "neighbour", &tasks::echo())?.map_err(|refused| anyhow!("the neighbour: {refused:?}"))?;
+    put_module(&server, "neighbour", &echo())?.map_err(|refused| anyhow!("the neighbour: {refused:?}"))?;
     put_workflow(&server, "neighbour")?;
     let neighbour = Neighbour::begin(server.address, "neighbour");
     std::thread::sleep(quiet);
     let alone = neighbour.take();
-    let host_mib_before = resident_mib(&server)?;
+    let host_mib_before = server.resident_mib()?;
     let (mut ended, mut beside, mut neighbour_failures) = (Vec::new(), Vec::new(), alone.failures);
     for hostile in modules {
         let (how, wrong) = let_loose(&server, &hostile)?;
@@ -133,7 +136,7 @@ pub fn run(modules: Vec<Hostile>, quiet: Duration, each: impl Fn(&Ended)) -> Res
         neighbour_failures += calls.failures;
         let (p99, slowest) = (calls.percentile(0.99), calls.percentile(1.0));
         beside.extend(calls.latencies);
-        let one = Ended { name: hostile.name, wrong, how, host_mib: resident_mib(&server)?, slowest, p99 };
+        let one = Ended { name: hostile.name, wrong, how, host_mib: server.resident_mib()?, slowest, p99 };
         each(&one);
         ended.push(one);
     }
@@ -219,21 +222,13 @@ fn told((status, answer): &(u16, Value)) -> String {
 
 /// Resident memory once the allocator has given back what it does not need, which it does a little later.
 fn settled_mib(server: &Serving, before: f64) -> Result<f64> {
-    let mut now = resident_mib(server)?;
+    let mut now = server.resident_mib()?;
     for _ in 0..SETTLING_SECONDS_MAX {
         if now - before <= GROWTH_MIB_MAX {
             break;
         }
         std::thread::sleep(Duration::from_secs(1));
-        now = resident_mib(server)?;
+        now = server.resident_mib()?;
     }
     Ok(now)
-}
-
-/// Resident memory of the server.
-fn resident_mib(server: &Serving) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).context("the host is gone")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1024.0)
 }

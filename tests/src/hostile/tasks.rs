@@ -49,7 +49,7 @@ pub(super) fn all() -> Vec<Hostile> {
 }
 
 /// Returns its event.
-pub(super) fn echo() -> Vec<u8> {
+pub(crate) fn echo() -> Vec<u8> {
     task(BUMP, RETURN)
 }
 
