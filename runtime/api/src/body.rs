@@ -23,6 +23,13 @@ impl Budget {
     }
 }
 
+impl Budget {
+    /// What of it nobody has taken.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.0.available_permits().saturating_mul(RESERVED_UNIT_BYTES)
+    }
+}
+
 /// Why there is no body to work on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {

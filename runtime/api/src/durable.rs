@@ -2,11 +2,12 @@
 
 use crate::Service;
 use crate::fault::{Fault, Kind};
+use crate::idempotency::{Answer, Key, Print};
 use crate::launch::Launch;
 use crate::reply::iso_date;
 use fleetstep_catalog::{Pin, Restored, Target};
 use fleetstep_document::{Document, Text};
-use fleetstep_engine::{Identity, Timestamp};
+use fleetstep_engine::{Identity, Timestamp, clock};
 use fleetstep_journal::{AcceptError, Journal, RecordId, Unfinished};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use std::time::Duration;
 const RERUN_PAUSE: Duration = Duration::from_millis(20);
 /// The first byte of a payload: how the rest is to be read.
 const VERSION: u8 = 1;
+/// One of a start with a key, which comes last.
+const VERSION_WITH_KEY: u8 = 2;
 /// Bytes of a payload beside its texts.
 const FIXED_BYTES: usize = 1 + 8 + 32;
 
@@ -111,12 +114,14 @@ struct Payload<'a> {
     version_arn: &'a str,
     alias_arn: &'a str,
     input: &'a str,
+    /// Of a start that has one.
+    key: Option<&'a str>,
 }
 
 fn write_payload(launch: &Launch, pin: &Pin, at: Timestamp, out: &mut Vec<u8>) {
     let identity = &launch.identity;
     out.reserve(FIXED_BYTES + 512);
-    out.push(VERSION);
+    out.push(if launch.key.is_some() { VERSION_WITH_KEY } else { VERSION });
     out.extend_from_slice(&at.as_micros().to_le_bytes());
     out.extend_from_slice(pin.digest());
     let optional = |arn: &Option<Text>| arn.clone().unwrap_or_default();
@@ -125,21 +130,28 @@ fn write_payload(launch: &Launch, pin: &Pin, at: Timestamp, out: &mut Vec<u8>) {
         &optional(&identity.state_machine_version_arn),
         &optional(&identity.state_machine_alias_arn),
     ] {
-        out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-        out.extend_from_slice(text.as_bytes());
+        write_text(text, out);
     }
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
     launch.input.write_json(out);
     let length = (out.len() - at - 4) as u32;
     out[at..at + 4].copy_from_slice(&length.to_le_bytes());
+    if let Some(key) = &launch.key {
+        write_text(key, out);
+    }
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
 impl<'a> Payload<'a> {
     /// Nothing where it is of another version, or no payload at all.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let (&version, rest) = bytes.split_first()?;
-        if version != VERSION {
+        if !matches!(version, VERSION | VERSION_WITH_KEY) {
             return None;
         }
         let (micros, rest) = rest.split_first_chunk()?;
@@ -151,8 +163,9 @@ impl<'a> Payload<'a> {
             std::str::from_utf8(text).ok()
         };
         let (execution_arn, version_arn, alias_arn, input) = (text()?, text()?, text()?, text()?);
+        let key = if version == VERSION_WITH_KEY { Some(text()?) } else { None };
         let accepted = Timestamp::from_micros(i64::from_le_bytes(*micros));
-        rest.is_empty().then_some(Self { accepted, pin: *pin, execution_arn, version_arn, alias_arn, input })
+        rest.is_empty().then_some(Self { accepted, pin: *pin, execution_arn, version_arn, alias_arn, input, key })
     }
 }
 
@@ -207,13 +220,23 @@ impl Service {
         };
         let launch = Launch::of(self, target.machine, Arc::new(identity), input, payload.input.len());
         let launch = launch.map_err(|fault| fault.message().to_owned())?;
+        if let Some(key) = payload.key {
+            self.remember(&launch, key, payload.accepted);
+        }
         Ok(Again { launch, pin, accepted: payload.accepted })
+    }
+
+    /// Whoever comes with the key again has the answer that was given before the crash.
+    fn remember(&self, launch: &Launch, key: &str, at: Timestamp) {
+        let key = Key { target: launch.identity.state_machine_arn.clone(), key: key.into() };
+        let answer = Answer::Started { execution_arn: launch.identity.execution_arn.clone(), at };
+        self.idempotency().restore(key, Print::of(&launch.input, true), answer, clock::now());
     }
 
     /// Begins an execution, as soon as there is room; not any more once the server is told to stop.
     async fn begin(&self, journal: &Arc<dyn Journal>, record: &Unfinished, again: &Again) -> bool {
         let accepted = Accepted { journal: Arc::clone(journal), id: record.id, _pin: Arc::clone(&again.pin) };
-        while again.launch.begin(self, again.accepted, Some(accepted.clone())).is_err() {
+        while again.launch.begin(self, again.accepted, Some(accepted.clone()), None).is_err() {
             if self.is_withdrawn() {
                 return false;
             }
@@ -251,6 +274,7 @@ mod tests {
             version_arn: "",
             alias_arn: "arn:alias",
             input: "{\"ä\":1}",
+            key: None,
         };
         assert_eq!(Payload::read(&bytes), Some(payload));
         for end in 0..bytes.len() {
@@ -259,7 +283,11 @@ mod tests {
         bytes.push(0);
         assert_eq!(Payload::read(&bytes), None);
         bytes.pop();
-        bytes[0] = VERSION + 1;
+        bytes[0] = VERSION_WITH_KEY + 1;
         assert_eq!(Payload::read(&bytes), None);
+        bytes[0] = VERSION_WITH_KEY;
+        assert_eq!(Payload::read(&bytes), None, "the key is missing");
+        write_text("the key", &mut bytes);
+        assert_eq!(Payload::read(&bytes).and_then(|payload| payload.key), Some("the key"));
     }
 }

@@ -5,6 +5,7 @@
 //! shard, a list all of them.
 
 use crate::Limits;
+use crate::redaction::Redaction;
 use bytes::Bytes;
 use fleetstep_catalog::{InvalidToken, decode_token, encode_token};
 use fleetstep_document::{Document, ObjectBuilder, Text, View};
@@ -204,6 +205,22 @@ pub(crate) enum Payloaded {
     Json(Document),
 }
 
+impl Description {
+    /// As it may be seen.
+    pub(crate) fn redacted(self, redaction: &Redaction) -> Self {
+        let seen = |payload| match payload {
+            Payloaded::Text(text) => Payloaded::Text(redaction.text(&text)),
+            Payloaded::Json(document) => Payloaded::Json(redaction.document(&document)),
+        };
+        Self {
+            input: seen(self.input),
+            output: self.output.map(seen),
+            failure: redaction.failure(&self.failure),
+            summary: self.summary,
+        }
+    }
+}
+
 impl Payloaded {
     /// As the text of JSON.
     pub(crate) fn text(&self) -> Document {
@@ -397,6 +414,12 @@ impl Executions {
         found.truncate(request.items_max);
         let token = found.last().filter(|_| more).map(|(position, _)| encode_position(*position));
         Ok((found.iter().map(|(_, record)| record.summary()).collect(), token))
+    }
+
+    /// How many there are, and what they hold, in bytes.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let shards = self.0.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
+        shards.fold((0, 0), |(count, bytes), shard| (count + shard.entries.len(), bytes + shard.bytes))
     }
 
     fn get(&self, arn: &str) -> Option<Record> {

@@ -16,6 +16,7 @@ use fleetstep_identity::Refusal;
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::borrow::Cow;
+use std::time::Duration;
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $kind:ident $aws:literal $http:literal;)*) => {
@@ -37,7 +38,11 @@ faults! {
     ActivityDoesNotExist 400 404;
     ActivityLimitExceeded 400 400;
     ConflictException 400 409;
+    /// One was started with the same key and another input.
+    ExecutionAlreadyExists 400 409;
     ExecutionDoesNotExist 400 404;
+    /// More executions of a workflow or an account would run than it may have.
+    ExecutionLimitExceeded 400 429;
     InvalidArn 400 400;
     InvalidDefinition 400 422;
     InvalidEncryptionConfiguration 400 400;
@@ -94,6 +99,8 @@ pub(crate) struct Fault {
     allow: Option<Box<str>>,
     /// The rest of the request was not read, so that the connection cannot go on.
     broken: bool,
+    /// After so many seconds another try may help.
+    retry_after: Option<u32>,
 }
 
 impl Fault {
@@ -106,6 +113,7 @@ impl Fault {
             cause: None,
             allow: None,
             broken: false,
+            retry_after: matches!(kind, Kind::ThrottlingException | Kind::ExecutionLimitExceeded).then_some(1),
         }
     }
 
@@ -134,6 +142,12 @@ impl Fault {
     /// There is no room now, and may be later: in the words that the SDKs know and retry on.
     pub(crate) fn throttled() -> Self {
         Self::new(Kind::ThrottlingException, "Rate exceeded")
+    }
+
+    /// Says when another try may help, in whole seconds.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
+        Self { retry_after: Some(seconds.max(1)), ..self }
     }
 
     /// The exception's name.
@@ -209,8 +223,8 @@ impl Fault {
     }
 
     fn mark(&self, mut reply: Reply) -> Reply {
-        if self.kind == Kind::ThrottlingException {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(allow) = &self.allow {
             reply.headers_mut().insert(ALLOW, HeaderValue::from_str(allow).expect("methods are ASCII"));

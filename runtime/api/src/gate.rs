@@ -8,8 +8,8 @@ use crate::aws::{self, Operation};
 use crate::fault::{Fault, Kind};
 use crate::front::Accounts;
 use crate::reply::Reply;
-use crate::service::{HEALTHZ, READYZ, nothing_at};
-use crate::{Audit, Service, web};
+use crate::service::{HEALTHZ, METRICS, READYZ, nothing_at};
+use crate::{Audit, Service, metrics, web};
 use bytes::Bytes;
 use fleetstep_document::Document;
 use fleetstep_engine::clock;
@@ -62,6 +62,7 @@ impl Gate {
             return self.aws(head, body, remote).await.unwrap_or_else(|fault| self.own().refuse(&fault).aws_reply());
         }
         let answered = match head.uri.path() {
+            METRICS => self.metrics(&head),
             HEALTHZ | READYZ => self.own().health(&head, self.may_see_the_process(&head.headers)),
             _ => self.plain(&head, body, remote).await,
         };
@@ -124,6 +125,15 @@ impl Gate {
     fn guest(&self, caller: Arc<Caller>) -> Result<Guest<'_>, Refusal> {
         let service = self.accounts.get(&caller.account).ok_or(Refusal::Unrecognized)?;
         Ok(Guest { caller, service })
+    }
+
+    /// The figures of the process and of all accounts, for an administrator of the server itself.
+    fn metrics(&self, head: &Parts) -> Result<Reply, Fault> {
+        if !self.may_see_the_process(&head.headers) {
+            return Err(Fault::from(Refusal::Missing));
+        }
+        let others = self.accounts.iter().filter(|(account, _)| **account != self.own).map(|(_, service)| service);
+        metrics::answer(head, &std::iter::once(self.own()).chain(others).collect::<Vec<_>>())
     }
 
     /// Whether a request comes from an administrator of the server itself.

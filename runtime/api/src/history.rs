@@ -14,6 +14,7 @@ pub use log::{LogSink, Logs};
 
 use crate::Service;
 use crate::executions::document_bytes;
+use crate::redaction::Redaction;
 use fleetstep_catalog::{InvalidToken, Resource, StateMachine, decode_token, encode_token};
 use fleetstep_document::{Document, Text};
 use fleetstep_engine::{Failure, Happening, History, HistoryEvent, HistoryLevel, HistorySink, Identity};
@@ -24,6 +25,8 @@ pub(crate) struct Subject {
     pub(crate) identity: Arc<Identity>,
     /// What the tasks of its program are.
     pub(crate) resources: Arc<[Resource]>,
+    /// What is not told of it.
+    pub(crate) redaction: Arc<Redaction>,
 }
 
 /// The part of a `loggingConfiguration` that decides what is told.
@@ -93,7 +96,8 @@ impl Asked {
 
     /// Begins to collect the history of an execution.
     pub(crate) fn record(self, service: &Service, identity: &Arc<Identity>, resources: &Arc<[Resource]>) -> History {
-        let subject = Arc::new(Subject { identity: Arc::clone(identity), resources: Arc::clone(resources) });
+        let (identity, resources) = (Arc::clone(identity), Arc::clone(resources));
+        let subject = Arc::new(Subject { identity, resources, redaction: Arc::clone(service.redaction()) });
         let (histories, logs) = (service.histories().clone(), service.logs().clone());
         histories.begin(&subject, self.level, self.shows_data);
         let logs = (self.logging.level != HistoryLevel::Off && logs.is_open()).then_some((self.logging, logs));

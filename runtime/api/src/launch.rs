@@ -1,12 +1,13 @@
 //! A start, whichever way it came in: a machine, an input, an identity; attended or not.
 
 use crate::Service;
+use crate::admission::{Bound, Entry, Way};
 use crate::durable::{self, Accepted};
 use crate::executions::{Record, Stopper, output_bytes};
 use crate::fault::{Fault, Kind};
 use crate::history::Asked;
 use fleetstep_catalog::{StateMachine, StateMachineStatus, Target};
-use fleetstep_document::Document;
+use fleetstep_document::{Document, Text};
 use fleetstep_engine::{Finished, Handle, Identity, OnFinish, Saturated, Start, Timestamp, clock};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub(crate) struct Launch {
     input_bytes: usize,
     /// What is asked for of its history; mostly nothing.
     asked: Option<Asked>,
+    /// By which it is known again when it comes twice.
+    pub(crate) key: Option<Text>,
 }
 
 impl Launch {
@@ -50,7 +53,16 @@ impl Launch {
     ) -> Result<Self, Fault> {
         machine.runnable.as_ref().map_err(|diagnostics| Fault::invalid_definition(diagnostics))?;
         let asked = Asked::of(&machine, service.history_level());
-        Ok(Self { identity, machine, input, input_bytes, asked })
+        Ok(Self { identity, machine, input, input_bytes, asked, key: None })
+    }
+
+    /// The same, known by a key.
+    pub(crate) fn with_key(self, key: Text) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    fn enter(&self, service: &Service, way: Way) -> Result<Option<Entry>, Fault> {
+        service.admission().enter(&self.machine.name, way)
     }
 
     fn start(&self, service: &Service) -> Start {
@@ -67,11 +79,12 @@ impl Launch {
 
     /// Runs it in the caller's own future.
     pub(crate) async fn run(&self, service: &Service) -> Result<Finished, Fault> {
+        let _entry = self.enter(service, Way::Sync)?;
         match service.engine().run(self.start(service)).await {
             Ok(finished) => Ok(finished),
             Err(saturated) => {
                 forget_history(service, self.asked, &self.identity);
-                Err(saturated.into())
+                Err(refused(service, saturated))
             }
         }
     }
@@ -85,25 +98,27 @@ impl Launch {
 
     /// Starts it, to be carried on by the engine, once it is durable. Returns the time of the start.
     pub(crate) async fn detach(self, service: &Service) -> Result<Timestamp, Fault> {
+        let entry = self.enter(service, Way::Async)?;
         let started = clock::now();
         let accepted = durable::accept(service, &[&self], started).await?.pop().flatten();
-        match self.begin(service, started, accepted.clone()) {
+        match self.begin(service, started, accepted.clone(), entry) {
             Ok(()) => Ok(started),
             Err(saturated) => {
                 accepted.into_iter().for_each(Accepted::finish);
-                Err(saturated.into())
+                Err(refused(service, saturated))
             }
         }
     }
 
-    /// Hands it to the engine; at its end what was accepted is finished.
+    /// Hands it to the engine; at its end what was accepted is finished, and its place is free.
     pub(crate) fn begin(
         &self,
         service: &Service,
         started: Timestamp,
         accepted: Option<Accepted>,
+        entry: Option<Entry>,
     ) -> Result<(), Saturated> {
-        let (stopper, start, on_finish) = self.detached(service, started, accepted);
+        let (stopper, start, on_finish) = self.detached(service, started, accepted, entry);
         self.begun(service, &stopper, service.engine().start(start, on_finish))
     }
 
@@ -113,6 +128,7 @@ impl Launch {
         service: &Service,
         started: Timestamp,
         accepted: Option<Accepted>,
+        entry: Option<Entry>,
     ) -> (Arc<Stopper>, Start, OnFinish) {
         let start = self.start(service);
         let (identity, input, input_bytes) = (Arc::clone(&self.identity), self.input.clone(), self.input_bytes);
@@ -126,6 +142,7 @@ impl Launch {
             let bytes = input_bytes + output_bytes(&finished);
             executions.replace(Record::over(identity, input, finished), bytes);
             accepted.into_iter().for_each(Accepted::finish);
+            drop(entry);
         };
         (stopper, start, Box::new(on_finish))
     }
@@ -152,6 +169,14 @@ pub(crate) async fn detach_all(
     launches: Vec<Result<Launch, Fault>>,
 ) -> Vec<Result<(Arc<Identity>, Timestamp), Fault>> {
     let started = clock::now();
+    let enter = |launch: Launch| launch.enter(service, Way::Async).map(|entry| (launch, entry));
+    let (launches, mut entries): (Vec<Result<Launch, Fault>>, Vec<_>) = launches
+        .into_iter()
+        .map(|launch| match launch.and_then(enter) {
+            Ok((launch, entry)) => (Ok(launch), Some(entry)),
+            Err(fault) => (Err(fault), None),
+        })
+        .unzip();
     let right: Vec<&Launch> = launches.iter().filter_map(|launch| launch.as_ref().ok()).collect();
     let accepted = match durable::accept(service, &right, started).await {
         Ok(accepted) => accepted,
@@ -160,8 +185,12 @@ pub(crate) async fn detach_all(
             return launches.into_iter().map(|launch| Err(launch.err().unwrap_or_else(Fault::throttled))).collect();
         }
     };
-    let detached =
-        right.iter().zip(&accepted).map(|(launch, accepted)| launch.detached(service, started, accepted.clone()));
+    let entries = entries.drain(..).flatten();
+    let detached = right
+        .iter()
+        .zip(&accepted)
+        .zip(entries)
+        .map(|((launch, accepted), entry)| launch.detached(service, started, accepted.clone(), entry));
     let (stoppers, starts): (Vec<_>, Vec<_>) =
         detached.map(|(stopper, start, on_finish)| (stopper, (start, on_finish))).unzip();
     let handles = service.engine().start_batch(starts);
@@ -171,7 +200,7 @@ pub(crate) async fn detach_all(
                 Ok(()) => Ok((Arc::clone(&launch.identity), started)),
                 Err(saturated) => {
                     accepted.into_iter().for_each(Accepted::finish);
-                    Err(saturated.into())
+                    Err(refused(service, saturated))
                 }
             }
         });
@@ -182,6 +211,12 @@ pub(crate) async fn detach_all(
         .zip(begun)
         .map(|(launch, begun)| begun.unwrap_or_else(|| Err(launch.err().expect("it is none"))))
         .collect()
+}
+
+/// The engine has no room.
+fn refused(service: &Service, saturated: Saturated) -> Fault {
+    service.admission().refusals().count(Bound::ServerRunning);
+    saturated.into()
 }
 
 fn forget_history(service: &Service, asked: Option<Asked>, identity: &Identity) {

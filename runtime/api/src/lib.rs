@@ -1,8 +1,8 @@
 //! The door: HTTP in, answers out, over a catalog and an engine.
 //!
 //! Three interfaces share one port. `POST /` speaks AWS JSON 1.0 as Step Functions does, so that the SDKs and the
-//! AWS CLI work unchanged; below `/v1/` functions and workflows are deployed and run by plain HTTP; `/healthz`
-//! and `/readyz` are for whoever watches over the process. What a definition means, what a function is and how
+//! AWS CLI work unchanged; below `/v1/` functions and workflows are deployed and run by plain HTTP; `/healthz`,
+//! `/readyz` and `/metrics` are for whoever watches over the process. What a definition means, what a function is and how
 //! an execution runs is known to the rooms below; flags, signals and addresses are the server's.
 //!
 //! | plain HTTP | does |
@@ -18,6 +18,7 @@
 //! | `GET /v1/executions/ARN/history?include_data=&reverse=&max_items=&token=` | its history, as far as it is kept |
 //! | `POST /v1/executions/ARN/stop` | ends one that was started with 202, as `ABORTED` |
 //! | `GET /healthz`, `GET /readyz` | alive; ready, or 503 while the server stops |
+//! | `GET /metrics` | how the server stands to its bounds, for Prometheus |
 //!
 //! The ARN of an execution stands in the header `fleetstep-execution-arn` too. A refusal is a problem (RFC 9457).
 //!
@@ -29,6 +30,7 @@
 //! length of a push, after the execution. Every way to be refused stands in one file, `fault.rs`.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod aside;
 mod audit;
 mod aws;
@@ -41,15 +43,19 @@ mod front;
 mod gate;
 mod history;
 mod id;
+mod idempotency;
 mod launch;
 mod limits;
+mod metrics;
 mod page;
+mod redaction;
 mod reply;
 mod serve;
 mod service;
 mod tls;
 mod web;
 
+pub use admission::{AdmissionConfig, StartBounds};
 pub use audit::Audit;
 pub use durable::AcceptedStart;
 pub use echo::serve_echo;

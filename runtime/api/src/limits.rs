@@ -29,6 +29,12 @@ pub struct Limits {
     pub uploads_max: usize,
     /// Bodies that are still arriving, all together. One that comes in a single piece does not count.
     pub arriving_bytes_max: usize,
+    /// Idempotency keys that an account can have.
+    pub idempotency_keys_max: usize,
+    /// Bytes that those hold together with their answers.
+    pub idempotency_bytes_max: usize,
+    /// How long a key is kept.
+    pub idempotency_kept: Duration,
     /// Executions that [`GET /v1/executions/ARN`](crate::Service) can show.
     pub cache_entries_max: usize,
     /// Bytes that those hold together.
@@ -64,6 +70,9 @@ impl Default for Limits {
             module_bytes_max: 64 << 20,
             uploads_max: 4,
             arriving_bytes_max: 512 << 20,
+            idempotency_keys_max: 100_000,
+            idempotency_bytes_max: 64 << 20,
+            idempotency_kept: Duration::from_secs(600),
             cache_entries_max: 10_000,
             cache_bytes_max: 64 << 20,
             history_entries_max: 10_000,

@@ -47,8 +47,8 @@ pub(crate) fn json(body: &Document, status: StatusCode) -> Reply {
 }
 
 /// A JSON answer of the plain interface that is written already.
-pub(crate) fn json_bytes(body: Vec<u8>, status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(body)));
+pub(crate) fn json_bytes(body: impl Into<Bytes>, status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply

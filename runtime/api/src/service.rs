@@ -1,11 +1,14 @@
 //! What answers a request, whichever connection it came over.
 
+use crate::admission::{Admission, Memory};
 use crate::body::{self, BodyError, Budget};
-use crate::executions::Executions;
+use crate::executions::{Description, Executions};
 use crate::fault::{Fault, Kind};
 use crate::history::{Histories, Logs};
+use crate::idempotency::Idempotency;
+use crate::redaction::Redaction;
 use crate::reply::{self, Reply};
-use crate::{Limits, aws, web};
+use crate::{AdmissionConfig, Limits, aws, metrics, web};
 use bytes::Bytes;
 use fleetstep_catalog::{Catalog, StateMachine, StateMachineArn, Target, Version};
 use fleetstep_document::ObjectBuilder;
@@ -23,6 +26,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 pub(crate) const HEALTHZ: &str = "/healthz";
 /// Where one asks whether it is ready.
 pub(crate) const READYZ: &str = "/readyz";
+/// Where Prometheus asks.
+pub(crate) const METRICS: &str = "/metrics";
 
 /// Takes a line about the host.
 pub type Report = fn(&str);
@@ -38,8 +43,15 @@ pub struct Options {
     /// Whether the AWS protocol describes, lists, stops and tells the history of express executions too, which the
     /// service refuses.
     pub aws_extensions: bool,
+    /// Whether a `StartExecution` with the name of one that came before, and the same input, is the same execution, as
+    /// for STANDARD workflows.
+    pub idempotent_names: bool,
     /// Where the events go that `loggingConfiguration` asks for.
     pub logs: Logs,
+    /// Names of members whose values histories, logs and descriptions of executions do not show.
+    pub redact: Vec<String>,
+    /// Who may start how much.
+    pub admission: AdmissionConfig,
     /// What makes asynchronous starts durable before they are acknowledged; without one they live in memory.
     pub journal: Option<Arc<dyn Journal>>,
 }
@@ -56,6 +68,9 @@ pub struct Service(Arc<Shared>);
 struct Shared {
     catalog: Catalog,
     engine: Engine,
+    admission: Admission,
+    redaction: Arc<Redaction>,
+    idempotency: Idempotency,
     executions: Executions,
     histories: Histories,
     /// For the bodies that are still arriving.
@@ -78,11 +93,29 @@ impl Service {
     pub fn new(catalog: Catalog, engine: Engine, options: Options, report: Report) -> Self {
         let limits = &options.limits;
         let (executions, histories) = (Executions::new(limits), Histories::new(limits));
+        let idempotency = Idempotency::new(limits);
+        let redaction = Arc::new(Redaction::new(&options.redact));
+        let memory = Arc::new(Memory::new(options.admission.memory_bytes_max));
+        let account = &catalog.place().account;
+        let admission = Admission::new(&options.admission, account, memory, Arc::default());
         let budget = Arc::new(Budget::new(limits.arriving_bytes_max));
         let uploads = Arc::new(Semaphore::new(limits.uploads_max));
         let (told, withdrawn) = (AtomicI64::new(i64::MIN), Arc::new(AtomicBool::new(false)));
-        let shared =
-            Shared { catalog, engine, executions, histories, budget, uploads, report, options, told, withdrawn };
+        let shared = Shared {
+            catalog,
+            engine,
+            admission,
+            redaction,
+            idempotency,
+            executions,
+            histories,
+            budget,
+            uploads,
+            report,
+            options,
+            told,
+            withdrawn,
+        };
         Self(Arc::new(shared))
     }
 
@@ -90,10 +123,14 @@ impl Service {
     /// that belongs to the process is shared.
     #[must_use]
     pub fn beside(&self, catalog: Catalog) -> Self {
-        let Shared { engine, budget, uploads, report, options, withdrawn, .. } = &*self.0;
+        let Shared { engine, admission, redaction, budget, uploads, report, options, withdrawn, .. } = &*self.0;
+        let admission = admission.beside(&options.admission, &catalog.place().account);
         Self(Arc::new(Shared {
             catalog,
             engine: engine.clone(),
+            admission,
+            redaction: Arc::clone(redaction),
+            idempotency: Idempotency::new(&options.limits),
             executions: Executions::new(&options.limits),
             histories: Histories::new(&options.limits),
             budget: Arc::clone(budget),
@@ -119,6 +156,7 @@ impl Service {
         }
         let answered = match head.uri.path() {
             HEALTHZ | READYZ => self.health(&head, true),
+            METRICS => metrics::answer(&head, &[self]),
             path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
             path => Err(nothing_at(path)),
         };
@@ -204,6 +242,33 @@ impl Service {
         &self.0.engine
     }
 
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.0.admission
+    }
+
+    pub(crate) fn redaction(&self) -> &Arc<Redaction> {
+        &self.0.redaction
+    }
+
+    /// What is remembered of an execution, as it may be seen.
+    pub(crate) fn described_execution(&self, arn: &str) -> Option<Description> {
+        self.executions().describe(arn).map(|description| description.redacted(self.redaction()))
+    }
+
+    pub(crate) fn idempotency(&self) -> &Idempotency {
+        &self.0.idempotency
+    }
+
+    /// Bytes of bodies that are still arriving, in the whole server.
+    pub(crate) fn arriving_bytes(&self) -> usize {
+        self.limits().arriving_bytes_max - self.0.budget.free_bytes().min(self.limits().arriving_bytes_max)
+    }
+
+    /// Modules that are being taken in, in the whole server.
+    pub(crate) fn uploading(&self) -> usize {
+        self.limits().uploads_max - self.0.uploads.available_permits()
+    }
+
     pub(crate) fn executions(&self) -> &Executions {
         &self.0.executions
     }
@@ -223,6 +288,11 @@ impl Service {
     /// What the operator wants kept of every history.
     pub(crate) fn history_level(&self) -> HistoryLevel {
         self.0.options.history_level
+    }
+
+    /// Whether `StartExecution` takes an execution's name for its key.
+    pub(crate) fn has_idempotent_names(&self) -> bool {
+        self.0.options.idempotent_names
     }
 
     /// Whether the AWS protocol serves what goes beyond the service.

@@ -73,6 +73,11 @@ impl Admission {
         self.running.load(Ordering::SeqCst)
     }
 
+    /// How many may be.
+    pub(crate) fn running_max(&self) -> usize {
+        self.running_max
+    }
+
     /// Lets no one in from now on.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);

@@ -207,6 +207,12 @@ impl Engine {
         self.0.admission.running()
     }
 
+    /// How many executions may be running.
+    #[must_use]
+    pub fn running_max(&self) -> usize {
+        self.0.admission.running_max()
+    }
+
     /// Lets no further execution in, and waits at most `patience` for those that are running. Returns how many
     /// are running still.
     pub async fn drain(&self, patience: Duration) -> usize {

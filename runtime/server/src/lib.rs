@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod bounds;
 pub mod cli;
 mod commands;
 pub mod deploy;

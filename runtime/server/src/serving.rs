@@ -67,9 +67,16 @@ pub async fn serve<S: Future<Output = ()>>(
 
 fn options(settings: &Settings, logs: Logs, journal: Option<Arc<dyn Journal>>) -> Options {
     Options {
-        limits: Limits { patience: Duration::from_secs(settings.drain_seconds), ..Limits::default() },
+        limits: Limits {
+            patience: Duration::from_secs(settings.drain_seconds),
+            idempotency_kept: Duration::from_secs(60 * u64::from(settings.idempotency_minutes)),
+            ..Limits::default()
+        },
         history_level: settings.history_level,
+        admission: settings.admission.clone(),
         aws_extensions: settings.aws_extensions,
+        redact: settings.redact.clone(),
+        idempotent_names: settings.idempotent_names,
         logs,
         journal,
     }

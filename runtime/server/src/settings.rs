@@ -1,9 +1,11 @@
 //! Settings: flags over the manifest's `[server]` table over the defaults.
 
+use crate::bounds::FileBounds;
 use crate::cli::COMPILE;
 use crate::exposure::{Exposure, ExposureFlags};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
+use fleetstep_api::AdmissionConfig;
 use fleetstep_engine::HistoryLevel;
 use fleetstep_wasm::Compiler;
 use serde::Deserialize;
@@ -33,6 +35,9 @@ pub struct FileSettings {
     calls_running_max: Option<u32>,
     memory_resident_kib: Option<u32>,
     page_scan: Option<bool>,
+    memory_max_mib: Option<u32>,
+    #[serde(default)]
+    bounds: FileBounds,
     compile_mib: Option<u32>,
     compile_seconds: Option<u32>,
     drain_seconds: Option<u64>,
@@ -40,6 +45,9 @@ pub struct FileSettings {
     log_stdout: Option<bool>,
     log_file: Option<PathBuf>,
     aws_extensions: Option<bool>,
+    redact: Option<Vec<String>>,
+    idempotent_names: Option<bool>,
+    idempotency_minutes: Option<u32>,
     pub(crate) keys: Option<PathBuf>,
     pub(crate) signature_repeat_seconds: Option<u32>,
     pub(crate) audit_file: Option<PathBuf>,
@@ -94,6 +102,9 @@ pub struct ServerFlags {
     /// Ask the kernel which pages a call wrote, and clear only these [default: true]
     #[arg(long, value_name = "true|false", hide_possible_values = true)]
     pub page_scan: Option<bool>,
+    /// MiB of resident memory above which nothing is started [default: 80 % of the machine's or the container's]
+    #[arg(long, value_name = "N")]
+    pub memory_max_mib: Option<u32>,
     /// MiB of address space for the process that compiles a module [default: 1024]
     #[arg(long, value_name = "N")]
     pub compile_mib: Option<u32>,
@@ -115,6 +126,15 @@ pub struct ServerFlags {
     /// Let the AWS protocol describe, list, stop and tell the history of express executions, which AWS refuses
     #[arg(long)]
     pub aws_extensions: bool,
+    /// Hide the values of members with this name in histories, logs and descriptions of executions; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub redact: Vec<String>,
+    /// Take the name of a StartExecution for its key, as for STANDARD workflows: the same name and input is the same execution
+    #[arg(long)]
+    pub idempotent_names: bool,
+    /// Minutes that an Idempotency-Key is kept [default: 10]
+    #[arg(long, value_name = "N")]
+    pub idempotency_minutes: Option<u32>,
     /// Who may reach it.
     #[command(flatten)]
     pub exposure: ExposureFlags,
@@ -182,6 +202,8 @@ pub struct Settings {
     pub memory_resident_kib: u32,
     /// Whether the kernel is asked which pages a call wrote.
     pub page_scan: bool,
+    /// Who may start how much.
+    pub admission: AdmissionConfig,
     /// Who compiles modules.
     pub compiler: Compiler,
     /// MiB of address space for a process that compiles one.
@@ -198,6 +220,12 @@ pub struct Settings {
     pub log_file: Option<PathBuf>,
     /// Whether the AWS protocol serves express executions beyond what AWS does.
     pub aws_extensions: bool,
+    /// Names of members that are not shown.
+    pub redact: Vec<String>,
+    /// Whether a `StartExecution` is known again by its name.
+    pub idempotent_names: bool,
+    /// Minutes that an idempotency key is kept.
+    pub idempotency_minutes: u32,
     /// Who may reach it.
     pub exposure: Exposure,
 }
@@ -216,6 +244,7 @@ impl Default for Settings {
             calls_running_max: 1_000,
             memory_resident_kib: 256,
             page_scan: true,
+            admission: AdmissionConfig::default(),
             compiler: Compiler::InProcess,
             compile_mib: 1_024,
             compile_seconds: 60,
@@ -224,6 +253,9 @@ impl Default for Settings {
             log_stdout: false,
             log_file: None,
             aws_extensions: false,
+            redact: Vec::new(),
+            idempotent_names: false,
+            idempotency_minutes: 10,
             exposure: Exposure::default(),
         }
     }
@@ -291,6 +323,7 @@ impl Settings {
                 .or(file.memory_resident_kib)
                 .unwrap_or(defaults.memory_resident_kib),
             page_scan: flags.page_scan.or(file.page_scan).unwrap_or(defaults.page_scan),
+            admission: file.bounds.admission(flags.memory_max_mib.or(file.memory_max_mib))?,
             compiler: defaults.compiler,
             compile_mib: flags.compile_mib.or(file.compile_mib).unwrap_or(defaults.compile_mib),
             compile_seconds: flags.compile_seconds.or(file.compile_seconds).unwrap_or(defaults.compile_seconds).max(1),
@@ -299,6 +332,13 @@ impl Settings {
             log_stdout: flags.log_stdout || file.log_stdout.unwrap_or(false),
             log_file: flags.log_file.or(file.log_file),
             aws_extensions: flags.aws_extensions || file.aws_extensions.unwrap_or(false),
+            redact: file.redact.unwrap_or_default().into_iter().chain(flags.redact).collect(),
+            idempotent_names: flags.idempotent_names || file.idempotent_names.unwrap_or(false),
+            idempotency_minutes: flags
+                .idempotency_minutes
+                .or(file.idempotency_minutes)
+                .unwrap_or(defaults.idempotency_minutes)
+                .max(1),
             exposure,
         })
     }

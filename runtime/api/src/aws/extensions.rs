@@ -41,7 +41,7 @@ fn describe(service: &Service, request: &Document) -> Result<Document, Fault> {
     let included = members.choice(&mut checker, "includedData", INCLUDED_DATA) != Some("METADATA_ONLY");
     checker.finish()?;
     let arn = arn.expect("it is required");
-    let description = service.executions().describe(arn).ok_or_else(|| unknown(arn))?;
+    let description = service.described_execution(arn).ok_or_else(|| unknown(arn))?;
     let details = || ObjectBuilder::with_capacity(1).with("included", included).build();
     let mut body = summarized(&description.summary).with("inputDetails", details());
     if included {

@@ -7,8 +7,10 @@ use super::machines::{INCLUDED_DATA, NAME, STATE_MACHINE_ARN};
 use super::members::{Checker, Members, TextRule};
 use super::operations::Operation;
 use crate::Service;
+use crate::admission::Way;
 use crate::executions::{Record, output_bytes, status};
 use crate::fault::{Fault, Kind};
+use crate::idempotency::{Answer, start_once};
 use crate::launch::Launch;
 use crate::limits::{ARN_CHARACTERS_MAX, INPUT_BYTES_MAX, NAME_CHARACTERS_MAX};
 use crate::page;
@@ -132,8 +134,14 @@ async fn start_sync(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault
 /// `StartExecution`
 async fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
     let launch = asked.launch(service)?;
-    let arn = launch.identity.execution_arn.clone();
-    let started = launch.detach(service).await?;
+    let (arn, started) = match asked.name.filter(|_| service.has_idempotent_names()) {
+        Some(name) => {
+            let answer = start_once(service, launch, Text::from(format!("name {name}")), Way::Async).await?;
+            let Answer::Started { execution_arn, at } = answer else { return Err(Fault::throttled()) };
+            (execution_arn, at)
+        }
+        None => (launch.identity.execution_arn.clone(), launch.detach(service).await?),
+    };
     Ok(page::passing(|out| {
         member(out, b"{\"executionArn\":", &arn);
         out.extend_from_slice(b",\"startDate\":");

@@ -125,6 +125,12 @@ impl Histories {
         Some(kept.page(request))
     }
 
+    /// How many are kept, and what they hold, in bytes.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let shards = self.0.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
+        shards.fold((0, 0), |(count, bytes), shard| (count + shard.order.len(), bytes + shard.bytes))
+    }
+
     fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
         // No code that holds the lock can leave a shard half changed.
         self.0.shards[key.shard()].lock().unwrap_or_else(PoisonError::into_inner)
@@ -197,7 +203,7 @@ mod tests {
     fn subject(random: u32) -> Arc<Subject> {
         let execution_arn = Text::from(format!("a:{random:08x}-0000-4000-8000-0000{random:08x}"));
         let identity = Arc::new(Identity { execution_arn, ..Identity::default() });
-        Arc::new(Subject { identity, resources: Arc::from([]) })
+        Arc::new(Subject { identity, resources: Arc::from([]), redaction: Arc::default() })
     }
 
     fn events(ids: std::ops::RangeInclusive<u64>) -> Vec<(usize, HistoryEvent)> {

@@ -260,7 +260,7 @@ mod tests {
 
     fn subject() -> Arc<Subject> {
         let identity = Identity { execution_arn: "arn".into(), ..Identity::default() };
-        Arc::new(Subject { identity: Arc::new(identity), resources: Arc::from([]) })
+        Arc::new(Subject { identity: Arc::new(identity), resources: Arc::from([]), redaction: Arc::default() })
     }
 
     fn event(id: u64) -> (usize, HistoryEvent) {

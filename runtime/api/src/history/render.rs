@@ -2,6 +2,7 @@
 
 use super::Subject;
 use crate::executions::{Origin, push_qualified};
+use crate::redaction::Redaction;
 use crate::reply::{epoch_seconds, iso_date};
 use fleetstep_catalog::Resource;
 use fleetstep_document::{Document, ObjectBuilder, Text};
@@ -11,25 +12,27 @@ use std::time::Duration;
 
 /// How details are told.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Form {
+pub(crate) struct Form<'a> {
     /// Whether inputs, outputs, parameters and variables are told at all.
     pub(crate) data: bool,
     /// Whether documents stand there as text, as the AWS protocol and the log have them, or as JSON.
     pub(crate) as_text: bool,
+    /// What of them is not told.
+    pub(crate) redaction: &'a Redaction,
 }
 
 /// What an event is called, and what it tells.
-struct Told {
+struct Told<'a> {
     kind: Cow<'static, str>,
     /// The member of the service's `HistoryEvent` that holds the details; `None` where there is none.
     wrapper: Option<&'static str>,
-    details: Details,
+    details: Details<'a>,
 }
 
 impl Subject {
     /// An event as `GetExecutionHistory` lists it.
     pub(crate) fn aws_event(&self, event: &HistoryEvent, data: bool) -> Document {
-        let told = self.told(&event.what, Form { data, as_text: true });
+        let told = self.told(&event.what, self.form(data, true));
         let mut body = ObjectBuilder::with_capacity(5)
             .with("timestamp", epoch_seconds(event.at))
             .with("type", &*told.kind)
@@ -43,7 +46,7 @@ impl Subject {
 
     /// An event as the plain interface lists it.
     pub(crate) fn plain_event(&self, event: &HistoryEvent, data: bool) -> Document {
-        let told = self.told(&event.what, Form { data, as_text: false });
+        let told = self.told(&event.what, self.form(data, false));
         let mut body = ObjectBuilder::with_capacity(5)
             .with("id", number(event.id))
             .with("previousEventId", number(event.previous))
@@ -57,7 +60,7 @@ impl Subject {
 
     /// An event as a line of the log: as the service's own log events, whose numbers are text.
     pub(crate) fn log_event(&self, event: &HistoryEvent, data: bool) -> Document {
-        let told = self.told(&event.what, Form { data, as_text: true });
+        let told = self.told(&event.what, self.form(data, true));
         ObjectBuilder::with_capacity(7)
             .with("id", event.id.to_string())
             .with("type", &*told.kind)
@@ -69,7 +72,11 @@ impl Subject {
             .build()
     }
 
-    fn told(&self, what: &Happening, form: Form) -> Told {
+    fn form(&self, data: bool, as_text: bool) -> Form<'_> {
+        Form { data, as_text, redaction: &self.redaction }
+    }
+
+    fn told<'a>(&'a self, what: &Happening, form: Form<'a>) -> Told<'a> {
         let details = Details::new(form);
         match what {
             Happening::ExecutionStarted { input } => {
@@ -134,7 +141,7 @@ impl Subject {
     }
 
     /// A function that is called by its own ARN has events of its own.
-    fn told_of_task(&self, task: TaskId, what: &Happening, details: Details) -> Told {
+    fn told_of_task<'a>(&self, task: TaskId, what: &Happening, details: Details<'a>) -> Told<'a> {
         match self.resources.get(task.index()) {
             Some(Resource::Function { arn, .. }) => told_of_function(arn, what, details),
             Some(Resource::LambdaInvoke) => self.told_of_service("lambda", "invoke", what, details),
@@ -146,7 +153,13 @@ impl Subject {
         }
     }
 
-    fn told_of_service(&self, resource_type: &str, resource: &str, what: &Happening, details: Details) -> Told {
+    fn told_of_service<'a>(
+        &self,
+        resource_type: &str,
+        resource: &str,
+        what: &Happening,
+        details: Details<'a>,
+    ) -> Told<'a> {
         let details = details.with("resource", resource).with("resourceType", resource_type);
         match what {
             Happening::TaskScheduled { input, timeout, heartbeat, .. } => {
@@ -168,7 +181,7 @@ impl Subject {
     }
 }
 
-fn told_of_function(arn: &Text, what: &Happening, details: Details) -> Told {
+fn told_of_function<'a>(arn: &Text, what: &Happening, details: Details<'a>) -> Told<'a> {
     match what {
         Happening::TaskScheduled { input, timeout, .. } => told(
             "LambdaFunctionScheduled",
@@ -200,22 +213,22 @@ fn service_parts(arn: &str) -> (&str, &str) {
     }
 }
 
-fn told(kind: impl Into<Cow<'static, str>>, wrapper: &'static str, details: Details) -> Told {
+fn told<'a>(kind: impl Into<Cow<'static, str>>, wrapper: &'static str, details: Details<'a>) -> Told<'a> {
     Told { kind: kind.into(), wrapper: Some(wrapper), details }
 }
 
-fn bare(kind: impl Into<Cow<'static, str>>, details: Details) -> Told {
+fn bare(kind: impl Into<Cow<'static, str>>, details: Details<'_>) -> Told<'_> {
     Told { kind: kind.into(), wrapper: None, details }
 }
 
 /// The details of an event, member by member.
-struct Details {
-    form: Form,
+struct Details<'a> {
+    form: Form<'a>,
     body: ObjectBuilder,
 }
 
-impl Details {
-    fn new(form: Form) -> Self {
+impl<'a> Details<'a> {
+    fn new(form: Form<'a>) -> Self {
         Self { form, body: ObjectBuilder::with_capacity(6) }
     }
 
@@ -270,7 +283,7 @@ impl Details {
     }
 
     fn failure(mut self, failure: &Failure) -> Self {
-        crate::executions::push_failure(&mut self.body, failure);
+        crate::executions::push_failure(&mut self.body, &self.form.redaction.failure(failure));
         self
     }
 
@@ -288,9 +301,10 @@ impl Details {
     }
 }
 
-impl Form {
+impl Form<'_> {
     fn document(self, value: &Document) -> Document {
-        if self.as_text { Document::from(value.to_json()) } else { value.clone() }
+        let value = self.redaction.document(value);
+        if self.as_text { Document::from(value.to_json()) } else { value }
     }
 }
 

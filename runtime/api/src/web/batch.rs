@@ -1,6 +1,6 @@
 //! Many starts in one request: a line of JSON for each, and an answer of as many lines in their order.
 
-use super::{Call, media_type, text, unknown_parameter, unsupported_media_type};
+use super::{Call, IDEMPOTENCY_KEY, media_type, text, unknown_parameter, unsupported_media_type};
 use crate::aws::{copy_input, write_failure};
 use crate::executions::{output_bytes, status};
 use crate::fault::{Fault, Kind};
@@ -27,6 +27,10 @@ pub(super) async fn batch<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Re
     let media_type = media_type(&call.head.headers);
     if !matches!(media_type.as_str(), NDJSON | "application/jsonl" | "application/jsonlines") {
         return Err(unsupported_media_type(&media_type, NDJSON));
+    }
+    if call.head.headers.contains_key(IDEMPOTENCY_KEY) {
+        let message = "A batch takes no Idempotency-Key: start one by one what must not start twice";
+        return Err(Fault::new(Kind::ValidationException, message));
     }
     let target = super::workflows::named(&call)?;
     let (service, head) = (call.service, call.head);

@@ -62,7 +62,7 @@ fn summarized(summary: &Summary) -> ObjectBuilder {
 
 /// `GET /v1/executions/ARN`
 pub(super) fn get<B>(call: &Call<'_, B>) -> Result<Reply, Fault> {
-    match call.service.executions().describe(&call.name) {
+    match call.service.described_execution(&call.name) {
         Some(description) => Ok(reply::json(&described(&description), StatusCode::OK)),
         None => Err(unknown(&call.name)),
     }

@@ -10,7 +10,7 @@ mod workflows;
 #[cfg(test)]
 pub(crate) use routes::ROUTES;
 pub(crate) use routes::{Routed, routed};
-pub(crate) use workflows::diagnostic;
+pub(crate) use workflows::{IDEMPOTENCY_KEY, diagnostic, finished_body};
 
 use routes::Route;
 

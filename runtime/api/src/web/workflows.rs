@@ -1,8 +1,10 @@
 //! Workflows by name: deployed from JSON or YAML, and run by whoever can send JSON.
 
 use super::{Call, has_json, is_json, listing, media_type, text, unknown_parameter, unsupported_media_type};
+use crate::admission::Way;
 use crate::aws::copy_input;
 use crate::fault::{Fault, outcome_status};
+use crate::idempotency::{Answer, key_of, start_once};
 use crate::launch::Launch;
 use crate::limits::INPUT_BYTES_MAX;
 use crate::reply::{self, Reply, iso_date};
@@ -12,15 +14,16 @@ use fleetstep_catalog::{
     CreateStateMachine, Created, DefinitionFormat, StateMachine, StateMachineArn, StateMachineError, Target,
     UpdateStateMachine, WorkflowType,
 };
-use fleetstep_document::{Document, ObjectBuilder, write_string};
-use fleetstep_engine::{Finished, Identity, Outcome};
+use fleetstep_document::{Document, ObjectBuilder, Text, write_string};
+use fleetstep_engine::{Finished, Identity, Outcome, Timestamp};
 use hyper::body::Body;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+/// By which a start is known again when it comes twice.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const EXECUTION_ARN: HeaderName = HeaderName::from_static("fleetstep-execution-arn");
 
 /// `GET /v1/workflows`
@@ -194,13 +197,27 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let bytes = call.read(INPUT_BYTES_MAX).await?;
     let input = if has_json(&head.headers, &bytes)? { copy_input(text(&bytes)?)? } else { Document::empty_object() };
     let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?;
-    if responds_async(&head.headers) {
-        return start(service, launch).await;
+    let is_async = responds_async(&head.headers);
+    if let Some(key) = idempotency_key(&head.headers)? {
+        let way = if is_async { Way::Async } else { Way::Sync };
+        return Ok(match start_once(service, launch, key, way).await? {
+            Answer::Started { execution_arn, at } => started_reply(&execution_arn, at),
+            Answer::Finished { execution_arn, status, body } => finished_reply(&execution_arn, status, body),
+        });
+    }
+    let arn = launch.identity.execution_arn.clone();
+    if is_async {
+        return Ok(started_reply(&arn, launch.detach(service).await?));
     }
     let finished = launch.run(service).await?;
-    let (reply, output_bytes) = run_reply(&launch, &finished);
-    launch.keep(service, finished, output_bytes);
-    Ok(reply)
+    let (status, body) = finished_body(&launch.identity, &finished);
+    launch.keep(service, finished, body.len());
+    Ok(finished_reply(&arn, status, body.into()))
+}
+
+/// The key of a start that may come twice (draft-ietf-httpapi-idempotency-key-header).
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Text>, Fault> {
+    headers.get(IDEMPOTENCY_KEY).map(|value| key_of(value.as_bytes())).transpose()
 }
 
 /// Whether the caller prefers not to wait (RFC 7240).
@@ -209,28 +226,26 @@ pub(super) fn responds_async(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split([',', ';'])).any(|token| token.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-async fn start(service: &crate::Service, launch: Launch) -> Result<Reply, Fault> {
-    let identity = Arc::clone(&launch.identity);
-    let started = launch.detach(service).await?;
+fn started_reply(execution_arn: &Text, started: Timestamp) -> Reply {
     let body = ObjectBuilder::with_capacity(3)
-        .with("executionArn", identity.execution_arn.clone())
+        .with("executionArn", execution_arn.clone())
         .with("status", "RUNNING")
         .with("startDate", iso_date(started));
     let mut reply = reply::json(&body.build(), StatusCode::ACCEPTED);
-    let location = format!("/v1/executions/{}", utf8_percent_encode(&identity.execution_arn, NON_ALPHANUMERIC));
+    let location = format!("/v1/executions/{}", utf8_percent_encode(execution_arn, NON_ALPHANUMERIC));
     let headers = reply.headers_mut();
-    headers.insert(EXECUTION_ARN, arn_header(&identity));
+    headers.insert(EXECUTION_ARN, arn_header(execution_arn));
     headers.insert(LOCATION, HeaderValue::from_str(&location).expect("it is percent-encoded"));
     headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
-    Ok(reply)
+    reply
 }
 
-fn arn_header(identity: &Identity) -> HeaderValue {
-    HeaderValue::from_bytes(identity.execution_arn.as_bytes()).expect("a name holds no control characters")
+fn arn_header(execution_arn: &str) -> HeaderValue {
+    HeaderValue::from_bytes(execution_arn.as_bytes()).expect("a name holds no control characters")
 }
 
-/// The output as it is, or the failure with its status; and the size of the output.
-fn run_reply(launch: &Launch, finished: &Finished) -> (Reply, usize) {
+/// The output as it is, or the failure, with its status.
+pub(crate) fn finished_body(identity: &Identity, finished: &Finished) -> (StatusCode, Vec<u8>) {
     let status = outcome_status(&finished.outcome);
     let mut out = Vec::with_capacity(256);
     match &finished.outcome {
@@ -240,15 +255,18 @@ fn run_reply(launch: &Launch, finished: &Finished) -> (Reply, usize) {
             write_string(crate::executions::status(&finished.outcome), &mut out);
             crate::aws::write_failure(failure, &mut out);
             out.extend_from_slice(b",\"executionArn\":");
-            write_string(&launch.identity.execution_arn, &mut out);
+            write_string(&identity.execution_arn, &mut out);
             out.push(b'}');
         }
     }
-    let output_bytes = out.len();
-    let mut reply = reply::json_bytes(out, status);
-    reply.headers_mut().insert(EXECUTION_ARN, arn_header(&launch.identity));
+    (status, out)
+}
+
+fn finished_reply(execution_arn: &str, status: StatusCode, body: Bytes) -> Reply {
+    let mut reply = reply::json_bytes(body, status);
+    reply.headers_mut().insert(EXECUTION_ARN, arn_header(execution_arn));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    (reply, output_bytes)
+    reply
 }

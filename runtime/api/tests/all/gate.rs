@@ -177,6 +177,9 @@ async fn without_credentials_nothing_is_told_and_nothing_done() {
         let answer = server.http("GET", path, &[], b"").await;
         assert_eq!((answer.status, answer.json()), (200, json!({"status": "ok"})), "{path}");
     }
+    assert_eq!(refusal(&server.http("GET", "/metrics", &[], b"").await), is(401, missing));
+    assert!(guarded.plain(OWN, "admin", "GET", "/metrics", "").await.text().contains("fleetstep_executions_running 0"));
+    assert_eq!(guarded.plain(OTHER, "admin", "GET", "/metrics", "").await.status, 401);
     assert!(guarded.plain(OWN, "admin", "GET", "/healthz", "").await.json()["executionsRunning"].is_number());
     for (account, scope) in [(OWN, "read"), (OTHER, "admin")] {
         assert_eq!(guarded.plain(account, scope, "GET", "/healthz", "").await.json(), json!({"status": "ok"}));

@@ -296,3 +296,39 @@ async fn the_extensions_know_no_more_than_is_there() {
     assert_eq!(get(&server, &format!("/v1/executions/{unknown}/history")).await.status, 404);
     assert_eq!(get(&server, "/v1/executions/nonsense/history").await.status, 400);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_marked_is_seen_by_the_caller_alone() {
+    let written = Written::default();
+    let logs = Logs::open(vec![LogSink { name: "test".into(), writer: Box::new(written.clone()) }], |_| ());
+    let (history_level, redact) = (named_level("ALL").unwrap(), vec!["PIN".to_owned()]);
+    let options = Options { logs: logs.clone(), history_level, redact, aws_extensions: true, ..Options::default() };
+    let server = Server::open(options, fleetstep_engine::Limits::default()).await;
+    let pass = json!({"Type": "Pass", "Parameters": {"card.$": "$.card", "pin.$": "$.card.pin"}, "Next": "F"});
+    let failing = json!({"Type": "Fail", "Error": "E", "CausePath": "States.JsonToString($)"});
+    let machine = server.create("pays", &json!({"StartAt": "P", "States": {"P": pass, "F": failing}})).await;
+    let update = json!({"stateMachineArn": machine, "loggingConfiguration": {"level": "ALL", "includeExecutionData": true,
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:x:*"}}]}});
+    assert_eq!(server.aws("UpdateStateMachine", &update).await.status, 200);
+    for operation in ["StartSyncExecution", "StartExecution"] {
+        let request = json!({"stateMachineArn": machine, "input": r#"{"card":{"pin":4711,"owner":"Ada"}}"#});
+        let answer = server.aws(operation, &request).await;
+        assert_eq!(answer.text().contains("4711"), operation == "StartSyncExecution", "the caller's own document");
+        let arn = answer.json()["executionArn"].as_str().unwrap().to_owned();
+        ended(&server, &arn).await;
+        let of_arn = json!({"executionArn": arn});
+        for seen in [
+            get(&server, &format!("/v1/executions/{arn}")).await,
+            get(&server, &format!("/v1/executions/{arn}/history")).await,
+            server.aws("DescribeExecution", &of_arn).await,
+            server.aws("GetExecutionHistory", &of_arn).await,
+        ] {
+            assert_eq!(seen.status, 200, "{seen:?}");
+            assert!(!seen.text().contains("4711") && seen.text().contains("***"), "{}", seen.text());
+            assert!(seen.text().contains("Ada"), "nothing else is hidden");
+        }
+    }
+    assert_eq!(logs.close(Duration::from_secs(60)), 0);
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert!(!text.contains("4711") && text.contains("***") && text.contains("Ada"), "{text}");
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)] // A test says what is wrong by panicking.
 
 mod batch;
+mod bounds;
 mod data;
 mod encrypted;
 mod gate;
