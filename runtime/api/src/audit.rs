@@ -3,7 +3,7 @@
 
 use crate::reply::iso_date;
 use crate::service::Report;
-use fleetstep_document::ObjectBuilder;
+use fleetstep_document::{ObjectBuilder, neutral_line};
 use fleetstep_engine::{Timestamp, clock};
 use fleetstep_identity::Caller;
 use std::io::Write;
@@ -127,8 +127,8 @@ fn line(event: &'static str, act: &Act<'_>, now: Timestamp, left_out: u64) -> St
 
 /// A text of a caller's, so that it does nothing to a terminal: JSON leaves some control characters as they are.
 fn shown(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() };
-    text.chars().take(AUDIT_NAME_CHARS_MAX).map(plain).collect()
+    let end = text.char_indices().nth(AUDIT_NAME_CHARS_MAX).map_or(text.len(), |(end, _)| end);
+    neutral_line(&text[..end]).to_string()
 }
 
 /// The thread that writes.

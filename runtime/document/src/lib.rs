@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod extent;
+mod neutral;
 mod number;
 mod object;
 mod parse;
@@ -16,6 +17,7 @@ mod value;
 mod write;
 
 pub use arcstr::ArcStr as Text;
+pub use neutral::{neutral, neutral_line};
 pub use number::Number;
 pub use object::{Object, ObjectBuilder};
 pub use parse::{ParseError, ParseErrorKind};

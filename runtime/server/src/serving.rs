@@ -5,7 +5,7 @@ use crate::deploy::Deployment;
 use crate::journal;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
-use crate::terminal::progress;
+use crate::terminal::{json_lines, progress};
 use anyhow::{Context as _, Result};
 use fleetstep_api::{Drained, Front, Limits, LogSink, Logs, Options, Service};
 use fleetstep_journal::Journal;
@@ -90,7 +90,7 @@ pub(crate) fn report(problem: &str) {
 fn open_logs(settings: &Settings) -> Result<Logs> {
     let mut sinks = Vec::new();
     if settings.log_stdout {
-        sinks.push(LogSink { name: "standard output".to_owned(), writer: Box::new(std::io::stdout()) });
+        sinks.push(LogSink { name: "standard output".to_owned(), writer: json_lines() });
     }
     if let Some(path) = &settings.log_file {
         let file = std::fs::File::options().create(true).append(true).open(path);

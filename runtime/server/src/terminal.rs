@@ -1,16 +1,45 @@
-//! What a person sees: results on standard output, everything else on standard error.
+//! What a person sees: results on standard output, everything else on standard error. Much of it was written by others,
+//! a module or a definition: no control character reaches a terminal.
 
+use fleetstep_document::{neutral, neutral_line};
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
-/// A line of result. A closed pipe on the other side is no error of ours.
-pub(crate) fn result(line: impl std::fmt::Display) {
-    let _closed_pipe = writeln!(io::stdout().lock(), "{line}");
+/// A line of result, for a person. A closed pipe on the other side is no error of ours.
+pub(crate) fn result(line: impl Display) {
+    let _closed_pipe = writeln!(io::stdout().lock(), "{}", neutral(&line.to_string()));
+}
+
+/// A line of result that is JSON: exactly as it is, but for what a terminal would act on.
+pub(crate) fn json(line: &str) {
+    let mut stdout = io::stdout().lock();
+    let _closed_pipe =
+        if stdout.is_terminal() { writeln!(stdout, "{}", neutral(line)) } else { writeln!(stdout, "{line}") };
 }
 
 /// A line about what is going on.
-pub(crate) fn progress(line: impl std::fmt::Display) {
-    let _closed_pipe = writeln!(io::stderr().lock(), "{line}");
+pub(crate) fn progress(line: impl Display) {
+    let _closed_pipe = writeln!(io::stderr().lock(), "{}", neutral(&line.to_string()));
+}
+
+/// Standard output, for whole lines of JSON.
+pub(crate) fn json_lines() -> Box<dyn Write + Send> {
+    if io::stdout().is_terminal() { Box::new(NeutralLines(io::stdout())) } else { Box::new(io::stdout()) }
+}
+
+/// Takes whole lines, and passes them on without what a terminal would act on.
+struct NeutralLines<W>(W);
+
+impl<W: Write> Write for NeutralLines<W> {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        write!(self.0, "{}", neutral(&String::from_utf8_lossy(lines)))?;
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// A line that is written over again on a terminal; elsewhere, a line now and then.
@@ -27,7 +56,9 @@ impl Progress {
     }
 
     /// Shows `line` as of `at`, counted from the beginning.
-    pub(crate) fn show(&mut self, at: Duration, line: impl std::fmt::Display) {
+    pub(crate) fn show(&mut self, at: Duration, line: impl Display) {
+        let line = line.to_string();
+        let line = neutral_line(&line);
         let mut stderr = io::stderr().lock();
         let _closed_pipe = if self.is_terminal {
             write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush())
@@ -44,5 +75,17 @@ impl Progress {
         if self.is_terminal {
             let _closed_pipe = write!(io::stderr().lock(), "\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_for_a_terminal_keep_their_ends_and_nothing_that_acts() {
+        let mut lines = NeutralLines(Vec::new());
+        lines.write_all("{\"a\":\"\u{9b}2J\"}\n{}\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(lines.0).unwrap(), "{\"a\":\"\\u009b2J\"}\n{}\n");
     }
 }

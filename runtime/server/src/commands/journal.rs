@@ -2,7 +2,7 @@
 
 use crate::journal::folder;
 use crate::settings::DATA_DIR_DEFAULT;
-use crate::terminal::{progress, result};
+use crate::terminal::{json, progress};
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use fleetstep_api::AcceptedStart;
@@ -40,7 +40,7 @@ impl JournalCommand {
         let folder = folder(&self.data_dir);
         let of_folder = || format!("cannot read the journal in {}", folder.display());
         match self.act {
-            Act::Inspect => inspect(&folder, |entry| result(line(&entry).to_json())).with_context(of_folder)?,
+            Act::Inspect => inspect(&folder, |entry| json(&line(&entry).to_json())).with_context(of_folder)?,
             Act::Repair => say(&repair(&folder).with_context(of_folder)?),
         }
         Ok(ExitCode::SUCCESS)

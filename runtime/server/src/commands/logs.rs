@@ -1,6 +1,6 @@
 //! `fleetstep logs`: what a server logged, line by line.
 
-use crate::terminal::result;
+use crate::terminal::json;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use fleetstep_document::Document;
@@ -74,7 +74,7 @@ impl Logs {
                 let seen = self.look_at(&text);
                 has_ended |= seen.is_end;
                 if seen.is_wanted {
-                    result(&text);
+                    json(&text);
                 }
                 line.clear();
             }

@@ -3,7 +3,7 @@
 use crate::deploy::Deployment;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
-use crate::terminal::{progress, result};
+use crate::terminal::{json, progress};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use fleetstep_document::Document;
@@ -106,7 +106,7 @@ async fn run(deployment: &Deployment, workflow: &str, input: Document) -> Result
 fn show(outcome: Outcome) -> ExitCode {
     let (status, failure) = match outcome {
         Outcome::Succeeded(output) => {
-            result(output);
+            json(&output.to_json());
             return ExitCode::SUCCESS;
         }
         Outcome::Failed(failure) => ("FAILED", failure),

@@ -77,7 +77,7 @@ impl Validate {
     fn show(&self, file: &Path, source: &str, compilation: &Compilation) {
         for diagnostic in &compilation.diagnostics {
             if self.json {
-                terminal::result(as_json(file, diagnostic));
+                terminal::json(&as_json(file, diagnostic));
             } else {
                 terminal::result(code_frame(&file.display().to_string(), source, diagnostic));
             }
