@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use fleetstep_document::Text;
 use fleetstep_engine::{Call, Reply};
 use fleetstep_machine::Timestamp;
-use fleetstep_wasm::{Function, FunctionConfig, Module, ModuleKind, Sandbox};
+use fleetstep_wasm::{Function, FunctionConfig, Module, ModuleKind, SECRET_BYTES_MIN, Sandbox, Secrets};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ pub struct FunctionSettings {
     pub concurrency_max: u32,
     /// What the function may read of its environment.
     pub environment: BTreeMap<String, String>,
+    /// What it may read of its environment beside that, and what is shown to nobody.
+    #[serde(skip_serializing_if = "Secrets::is_empty")]
+    pub secrets: Secrets,
     /// For people.
     pub description: String,
 }
@@ -44,12 +47,14 @@ pub const DESCRIPTION_CHARS_MAX: usize = 256;
 
 impl Default for FunctionSettings {
     fn default() -> Self {
-        let FunctionConfig { memory_bytes_max, timeout, environment, concurrency_max } = FunctionConfig::default();
+        let FunctionConfig { memory_bytes_max, timeout, environment, secrets, concurrency_max } =
+            FunctionConfig::default();
         Self {
             memory_mib: u32::try_from(memory_bytes_max >> 20).unwrap_or(u32::MAX),
             timeout_seconds: u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX),
             concurrency_max,
             environment,
+            secrets,
             description: String::new(),
         }
     }
@@ -69,19 +74,28 @@ impl FunctionSettings {
                 return Err(FunctionError::InvalidSettings(format!("{name} is {value}: it should be {from} to {to}")));
             }
         }
-        let environment_bytes: usize = self.environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let variables = || self.environment.iter().chain(&self.secrets.0);
+        let environment_bytes: usize = variables().map(|(name, value)| name.len() + value.len()).sum();
         if environment_bytes > ENVIRONMENT_BYTES_MAX {
             return Err(FunctionError::InvalidSettings(format!(
                 "environment has {environment_bytes} bytes: it should have {ENVIRONMENT_BYTES_MAX} at most"
             )));
         }
-        if let Some(name) = self.environment.keys().find(|name| !is_variable_name(name)) {
+        if let Some(name) = variables().map(|(name, _)| name).find(|name| !is_variable_name(name)) {
             return Err(FunctionError::InvalidSettings(format!(
                 "environment: '{name}' is no name of a variable: letters, digits and underscores, not a digit first"
             )));
         }
-        if self.environment.values().any(|value| value.contains('\0')) {
+        if variables().any(|(_, value)| value.contains('\0')) {
             return Err(FunctionError::InvalidSettings("environment: a value must not hold a zero character".into()));
+        }
+        if let Some(name) = self.secrets.0.keys().find(|name| self.environment.contains_key(*name)) {
+            return Err(FunctionError::InvalidSettings(format!("secrets: '{name}' is in the environment too")));
+        }
+        if let Some((name, _)) = self.secrets.0.iter().find(|(_, value)| value.len() < SECRET_BYTES_MIN) {
+            return Err(FunctionError::InvalidSettings(format!(
+                "secrets: '{name}' has less than {SECRET_BYTES_MIN} bytes: so little cannot be told from other text"
+            )));
         }
         if self.description.chars().count() > DESCRIPTION_CHARS_MAX {
             return Err(FunctionError::InvalidSettings(format!(
@@ -96,6 +110,7 @@ impl FunctionSettings {
             memory_bytes_max: u64::from(self.memory_mib) << 20,
             timeout: Duration::from_secs(self.timeout_seconds.into()),
             environment: self.environment.clone(),
+            secrets: self.secrets.clone(),
             concurrency_max: self.concurrency_max,
         }
     }

@@ -110,6 +110,7 @@ fn settings_of(entry: &FunctionEntry) -> FunctionSettings {
         timeout_seconds: entry.timeout_seconds.unwrap_or(defaults.timeout_seconds),
         concurrency_max: entry.concurrency.unwrap_or(defaults.concurrency_max),
         environment: entry.environment.clone(),
+        secrets: entry.secrets.clone(),
         ..defaults
     }
 }

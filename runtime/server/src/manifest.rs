@@ -1,6 +1,7 @@
 //! `fleetstep.toml`: what a directory deploys, and how it is served.
 
 use anyhow::{Context as _, Result, bail};
+use fleetstep_catalog::Secrets;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,9 @@ pub(crate) struct FunctionEntry {
     /// Variables that the module may read.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
+    /// Variables that the module may read and that are shown to nobody.
+    #[serde(default)]
+    pub(crate) secrets: Secrets,
 }
 
 /// `[workflows.NAME]`: which file holds the definition.

@@ -134,11 +134,12 @@ async fn task(
     handle: &ComponentExportIndex,
     input: &str,
 ) -> Answer {
+    let mask = brief.permit.0.mask();
     let mut store = store(brief, call, None);
     match handled(&mut store, pre, handle, input).await {
         Ok(Ok(Output(Ok(result)))) => Ok(result),
         Ok(Ok(Output(Err(error)))) => Err(failure::not_json(&error.to_string())),
-        Ok(Err(TaskError { error, message })) => Err(failure::guest(&error, &message)),
+        Ok(Err(TaskError { error, message })) => Err(failure::guest(&mask.apply(&error), &mask.apply(&message))),
         Err(error) => Err(stopped(brief, store.data(), &error)),
     }
 }
@@ -170,7 +171,7 @@ async fn command(brief: &Brief, call: Call, input: &str) -> Answer {
     match status {
         Ok(0) => result(written.trim_ascii(), &brief.label),
         Ok(_) if store.data().limits.refused() => Err(failure::out_of_memory(brief.permit.0.config())),
-        Ok(status) => Err(failure::exit(status, &stderr.take_last_line())),
+        Ok(status) => Err(failure::exit(status, &stderr.take_last_line(), brief.permit.0.mask())),
         Err(error) => Err(stopped(brief, store.data(), &error)),
     }
 }

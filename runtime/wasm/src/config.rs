@@ -1,6 +1,7 @@
 //! What an operator sets: for the whole sandbox, and for one function.
 
 use crate::Compiler;
+use crate::secrets::Secrets;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct FunctionConfig {
     pub timeout: Duration,
     /// The environment that it sees.
     pub environment: BTreeMap<String, String>,
+    /// What it sees in its environment beside that, and what nobody finds in its log and its errors.
+    pub secrets: Secrets,
     /// Calls at the same time; one more is throttled. A tenth of the sandbox's instances is out of reach of any single
     /// function, however much this allows.
     pub concurrency_max: u32,
@@ -78,6 +81,7 @@ impl Default for FunctionConfig {
             memory_bytes_max: 128 << 20,
             timeout: Duration::from_secs(60),
             environment: BTreeMap::new(),
+            secrets: Secrets::default(),
             concurrency_max: 1_000,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::FunctionConfig;
 use crate::logs::cut;
+use crate::secrets::Mask;
 use fleetstep_document::{Document, ObjectBuilder, Text};
 use fleetstep_engine::Failure;
 use std::time::Duration;
@@ -33,8 +34,8 @@ pub(crate) fn trap(error: &wasmtime::Error) -> Failure {
 
 /// A command ended with a status that says failure. `last_line` is that of its stderr: a JSON object there names the
 /// error, any other text goes along.
-pub(crate) fn exit(status: i32, last_line: &str) -> Failure {
-    if let Some(failure) = told(last_line) {
+pub(crate) fn exit(status: i32, last_line: &str, mask: &Mask) -> Failure {
+    if let Some(failure) = told(last_line, mask) {
         return failure;
     }
     let colon = if last_line.is_empty() { "" } else { ": " };
@@ -43,13 +44,13 @@ pub(crate) fn exit(status: i32, last_line: &str) -> Failure {
 }
 
 /// The error that a command wrote as the last line of its stderr: a JSON object with `errorType`, and `errorMessage`.
-fn told(last_line: &str) -> Option<Failure> {
+fn told(last_line: &str, mask: &Mask) -> Option<Failure> {
     if !last_line.starts_with('{') {
         return None;
     }
     let error = Document::parse(last_line.as_bytes()).ok()?;
     let text = |key: &str| error.get(key).and_then(Document::as_str);
-    Some(guest(text("errorType")?, text("errorMessage").unwrap_or_default()))
+    Some(guest(&mask.apply(text("errorType")?), &mask.apply(text("errorMessage").unwrap_or_default())))
 }
 
 /// The guest was refused memory and failed.
@@ -124,7 +125,7 @@ mod tests {
             ("", "Runtime.ExitError", "Runtime exited with error: exit status 3"),
             ("{}", "Runtime.ExitError", "Runtime exited with error: exit status 3: {}"),
         ] {
-            check(&exit(3, line), error, &cause(message, error));
+            check(&exit(3, line, &Mask::default()), error, &cause(message, error));
         }
     }
 

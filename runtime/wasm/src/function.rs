@@ -4,6 +4,7 @@ use crate::call;
 use crate::lane::places;
 use crate::logs::Logs;
 use crate::sandbox::Shared;
+use crate::secrets::Mask;
 use crate::{FunctionConfig, LogLine, Module, Sandbox, failure};
 use fleetstep_document::Text;
 use fleetstep_engine::{Call, Reply};
@@ -16,8 +17,9 @@ use tokio::sync::Semaphore;
 pub struct Function {
     pub(crate) shared: Arc<Shared>,
     pub(crate) module: Arc<Module>,
-    /// The configuration's environment, as WASI takes it.
+    /// The configuration's environment with its secrets, as WASI takes it.
     pub(crate) environment: Vec<(String, String)>,
+    mask: Mask,
     name: Text,
     arn: Text,
     config: FunctionConfig,
@@ -66,8 +68,10 @@ impl Function {
         kept: Arc<Kept>,
     ) -> Arc<Self> {
         config.memory_bytes_max = config.memory_bytes_max.min(shared.config.memory_bytes_max);
-        let environment = config.environment.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        Arc::new(Self { shared, module, environment, name, arn, config, kept })
+        let variables = config.environment.iter().chain(&config.secrets.0);
+        let environment = variables.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let mask = Mask::new(&config.secrets).expect("a few kilobytes of values are no more than a finder takes");
+        Arc::new(Self { shared, module, environment, mask, name, arn, config, kept })
     }
 
     /// Calls it, as a `Resource` that names it directly does: a result over the limit is told as that of its ARN.
@@ -121,6 +125,11 @@ impl Function {
     #[must_use]
     pub fn log(&self, lines_max: usize) -> Vec<LogLine> {
         self.kept.logs.newest(lines_max)
+    }
+
+    /// Takes the function's secrets out of what it says.
+    pub(crate) fn mask(&self) -> &Mask {
+        &self.mask
     }
 
     pub(crate) fn logs(&self) -> &Logs {

@@ -110,7 +110,8 @@ fn context(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
 fn environment(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     interface.func_wrap("get", |cx: Cx<'_>, (name,): (WasmStr,)| {
         let name = name.to_str(&cx)?;
-        Ok((cx.data().caller()?.function.config().environment.get(&*name).cloned(),))
+        let config = cx.data().caller()?.function.config();
+        Ok((config.environment.get(&*name).or_else(|| config.secrets.0.get(&*name)).cloned(),))
     })
 }
 
@@ -118,7 +119,7 @@ fn logging(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     interface.func_wrap("log", |cx: Cx<'_>, (level, message): (LogLevel, WasmStr)| {
         let message = message.to_str(&cx)?;
         let Caller { function, call } = cx.data().caller()?;
-        function.logs().write(level, &call.identity.execution_arn, &message);
+        function.logs().write(level, &call.identity.execution_arn, &function.mask().apply(&message));
         Ok(())
     })
 }

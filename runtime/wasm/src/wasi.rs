@@ -202,6 +202,9 @@ impl Lines {
 
     fn end(&mut self) {
         let line = String::from_utf8_lossy(&self.partial);
+        let mask = self.function.mask();
+        let was_cut = self.partial.len() == LINE_BYTES_MAX;
+        let line = if was_cut { mask.apply_to_cut(&line) } else { mask.apply(&line) };
         let line = line.trim_end();
         if !line.is_empty() {
             self.function.logs().write(LogLevel::Info, &self.execution_arn, line);

@@ -3,7 +3,7 @@
 
 use super::{number, unknown_parameter};
 use crate::fault::{Fault, Kind};
-use fleetstep_catalog::FunctionSettings;
+use fleetstep_catalog::{FunctionSettings, MASKED, Secrets};
 use fleetstep_document::{Document, ObjectBuilder, View};
 use std::collections::BTreeMap;
 
@@ -19,6 +19,8 @@ const DESCRIPTION: &str = "description";
 /// As a query parameter, a variable of the environment is `env.NAME`; as JSON, `environment` is an object.
 const VARIABLE_PREFIX: &str = "env.";
 const ENVIRONMENT: &str = "environment";
+/// Variables that are shown to nobody. There is no query parameter for them: proxies write queries to their logs.
+const SECRETS: &str = "secrets";
 
 /// Sets what one query parameter names.
 pub(super) fn apply_parameter(settings: &mut FunctionSettings, name: &str, value: &str) -> Result<(), Fault> {
@@ -34,7 +36,7 @@ pub(super) fn apply_parameter(settings: &mut FunctionSettings, name: &str, value
     Ok(())
 }
 
-/// Sets what a JSON object names; `environment` replaces the one that is there.
+/// Sets what a JSON object names; `environment` and `secrets` replace those that are there.
 pub(super) fn apply_json(settings: &mut FunctionSettings, body: &Document) -> Result<(), Fault> {
     let Some(object) = body.as_object() else {
         return Err(invalid("The settings must be a JSON object"));
@@ -45,14 +47,15 @@ pub(super) fn apply_json(settings: &mut FunctionSettings, body: &Document) -> Re
                 apply_parameter(settings, name, &value.to_json())?;
             }
             View::String(text) if name.as_str() == DESCRIPTION => apply_parameter(settings, name, text)?,
-            View::Object(_) if name.as_str() == ENVIRONMENT => settings.environment = environment(value)?,
-            _ if name.as_str() == ENVIRONMENT || name.as_str() == DESCRIPTION => {
+            View::Object(_) if name.as_str() == ENVIRONMENT => settings.environment = variables(name, value)?,
+            View::Object(_) if name.as_str() == SECRETS => settings.secrets = Secrets(variables(name, value)?),
+            _ if [ENVIRONMENT, SECRETS, DESCRIPTION].contains(&name.as_str()) => {
                 return Err(invalid(&format!("'{name}' must not be of type {}", value.type_name())));
             }
             _ if NUMBERS.iter().any(|(known, _)| *known == name.as_str()) => {
                 return Err(invalid(&format!("'{name}' must be a whole number, but it is {value}")));
             }
-            _ => return Err(unknown_parameter(name, &known(ENVIRONMENT))),
+            _ => return Err(unknown_parameter(name, &known("environment, secrets"))),
         }
     }
     Ok(())
@@ -69,15 +72,24 @@ pub(super) fn describe(settings: &FunctionSettings, body: &mut ObjectBuilder) {
         environment.push(name.as_str(), value.as_str());
     }
     body.push(ENVIRONMENT, environment.build());
+    if !settings.secrets.is_empty() {
+        let names = settings.secrets.0.keys();
+        let secrets = names.fold(ObjectBuilder::default(), |secrets, name| secrets.with(name.as_str(), MASKED));
+        body.push(SECRETS, secrets.build());
+    }
     body.push(DESCRIPTION, settings.description);
 }
 
-fn environment(value: &Document) -> Result<BTreeMap<String, String>, Fault> {
+/// The members of an object of texts. What is no text is not repeated in the error: it may be a secret.
+fn variables(member: &str, value: &Document) -> Result<BTreeMap<String, String>, Fault> {
     let entries = value.as_object().into_iter().flat_map(|object| object.iter());
     entries
         .map(|(name, value)| match value.as_str() {
             Some(text) => Ok((name.to_string(), text.to_owned())),
-            None => Err(invalid(&format!("'{ENVIRONMENT}.{name}' must be a string, but it is {value}"))),
+            None => {
+                let kind = value.type_name();
+                Err(invalid(&format!("'{member}.{name}' must be a string, but it is of type {kind}")))
+            }
         })
         .collect()
 }

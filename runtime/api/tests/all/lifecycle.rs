@@ -58,6 +58,32 @@ async fn a_functions_life() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_value_of_a_secret_is_in_no_answer() {
+    let server = Server::start().await;
+    assert_eq!(server.http("PUT", "/v1/functions/ok", WASM, OK_COMMAND).await.status, 201);
+    let set = |body: &'static str| server.http("PATCH", "/v1/functions/ok", JSON, body.as_bytes());
+    let answer = set(r#"{"secrets": {"KEY": "tulips-at-nine"}, "environment": {"A": "b"}}"#).await;
+    assert_eq!((answer.status, &answer.json()["secrets"]), (200, &json!({"KEY": "***"})));
+    let answer = set(r#"{"timeout_seconds": 4}"#).await;
+    assert_eq!(answer.json()["secrets"], json!({"KEY": "***"}), "they stay");
+    for path in ["/v1/functions", "/v1/functions/ok"] {
+        let shown = server.http("GET", path, &[], b"").await.json().to_string();
+        assert!(shown.contains(r#"{"KEY":"***"}"#) && !shown.contains("tulips"), "{shown}");
+    }
+    for body in [
+        r#"{"secrets": {"KEY": "***"}}"#,
+        r#"{"secrets": {"A": "tulips-at-nine"}}"#,
+        r#"{"secrets": {"1": "tulips-at-nine"}}"#,
+        r#"{"secrets": {"KEY": ["tulips-at-nine"]}}"#,
+        r#"{"secrets": "tulips-at-nine"}"#,
+    ] {
+        let refused = set(body).await;
+        assert_eq!(refused.status, 400, "{body}: {refused:?}");
+        assert!(!refused.json().to_string().contains("tulips"), "{refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_too_many_is_refused_before_its_body_is_read() {
     let limits = Limits { uploads_max: 1, ..Limits::default() };
     let server = Server::with(limits, fleetstep_engine::Limits::default()).await;

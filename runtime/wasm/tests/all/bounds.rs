@@ -3,7 +3,7 @@
 use crate::guests::{self, command_fails, command_sleeps};
 use crate::host::{call, function, function_in, invoke, sandbox, until_idle};
 use fleetstep_engine::Reply;
-use fleetstep_wasm::{FunctionConfig, LOG_BYTES_MAX, LOG_LINES_MAX, LogLevel, SandboxConfig};
+use fleetstep_wasm::{FunctionConfig, LOG_BYTES_MAX, LOG_LINES_MAX, LogLevel, SandboxConfig, Secrets};
 
 fn check_throttled(reply: Reply) {
     let Reply::Ready(Err(failure)) = reply else { panic!("a call too many must be refused at once") };
@@ -96,4 +96,22 @@ async fn stderr_goes_to_the_log() {
     invoke(&function, "{}").await.unwrap_err();
     let texts: Vec<_> = function.log(usize::MAX).into_iter().map(|line| line.text).collect();
     assert_eq!(texts, ["first", "second"]);
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_log_and_no_error() {
+    let secrets = || Secrets([("GREETING".to_owned(), "tulips-at-nine".to_owned())].into());
+    let config = || FunctionConfig { secrets: secrets(), ..FunctionConfig::default() };
+    let text = "it is tulips-at-nine\r\n{\"errorType\":\"E\",\"errorMessage\":\"tulips-at-\\u006eine!\"}";
+    let function = function(command_fails(1, text), config()).await;
+    let failure = invoke(&function, "{}").await.unwrap_err();
+    assert_eq!(failure.cause.as_deref(), Some(r#"{"errorMessage":"***!","errorType":"E"}"#));
+    let texts: Vec<_> = function.log(usize::MAX).into_iter().map(|line| line.text).collect();
+    assert_eq!(texts[0], "it is ***");
+    let logs = guests::task_that_logs(
+        "(call $log (i32.const 3) (local.get $ptr) (local.get $len)) (call $ok (local.get $ptr) (local.get $len))",
+    );
+    let function = self::function(logs, config()).await;
+    invoke(&function, r#"{"a":"tulips-at-nine"}"#).await.unwrap();
+    assert_eq!(function.log(1)[0].text, r#"{"a":"***"}"#);
 }
