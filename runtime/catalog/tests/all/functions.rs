@@ -2,7 +2,7 @@
 
 use super::support::{begin, call, calling, echoes, empty, function_arn, says, says_after};
 use bytes::Bytes;
-use fleetstep_catalog::{FunctionError, FunctionSettings, PageRequest};
+use fleetstep_catalog::{FunctionError, FunctionSettings, PageRequest, Secrets};
 use fleetstep_wasm::Digest;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,6 +15,7 @@ async fn a_function_is_described_as_it_was_put() {
         timeout_seconds: 7,
         concurrency_max: 3,
         environment: BTreeMap::from([("STAGE".to_owned(), "test".to_owned())]),
+        secrets: Secrets(BTreeMap::from([("TOKEN".to_owned(), "correct horse".to_owned())])),
         description: "echoes".into(),
     };
     let put = catalog.put_function("echo", echoes(), Some(settings.clone())).await.unwrap();
@@ -69,6 +70,16 @@ async fn what_cannot_be_put_is_refused() {
         (FunctionSettings { environment: variable("1A", ""), ..right.clone() }, "'1A'"),
         (FunctionSettings { environment: variable("A", &"v".repeat(4_096)), ..right.clone() }, "4097 bytes"),
         (FunctionSettings { environment: variable("A", "\0"), ..right.clone() }, "environment"),
+        (FunctionSettings { secrets: Secrets(variable("A", "1234567")), ..right.clone() }, "less than 8 bytes"),
+        (FunctionSettings { secrets: Secrets(variable("1A", "12345678")), ..right.clone() }, "'1A'"),
+        (
+            FunctionSettings {
+                environment: variable("A", "shown"),
+                secrets: Secrets(variable("A", "12345678")),
+                ..right.clone()
+            },
+            "'A' is in the environment too",
+        ),
         (FunctionSettings { description: "d".repeat(257), ..right.clone() }, "description"),
     ] {
         let error = catalog.put_function("f", says("1"), Some(settings)).await.unwrap_err();
