@@ -50,6 +50,15 @@ const METRICS: &[Metric] = &[
     gauge("fleetstep_arriving_bytes_max", "The most of that.", |service| count(service.limits().arriving_bytes_max)),
     gauge("fleetstep_uploads", "Modules that are being taken in.", |service| count(service.uploading())),
     gauge("fleetstep_uploads_max", "The most of those.", |service| count(service.limits().uploads_max)),
+    gauge("fleetstep_calls_running", "Task calls that are under way.", |service| {
+        Some(service.catalog().calls_running().0.into())
+    }),
+    gauge("fleetstep_calls_running_max", "Task calls that may be.", |service| {
+        Some(service.catalog().calls_running().1.into())
+    }),
+    gauge("fleetstep_connections", "Connections that are open.", |service| {
+        count(service.limits().connections_max - service.connections().available_permits())
+    }),
     gauge("fleetstep_connections_max", "Connections that may be open.", |service| {
         count(service.limits().connections_max)
     }),
@@ -151,23 +160,49 @@ fn text(services: &[&Service]) -> String {
             line(&mut out, metric.name, &[("account", &service.catalog().place().account)], (metric.value)(service));
         }
     }
-    bounded(&mut out, services);
+    for metric in BOUNDED {
+        bounded(&mut out, services, metric);
+    }
     out
 }
 
-/// Executions of accounts and workflows that have a bound of their own.
-fn bounded(out: &mut String, services: &[&Service]) {
-    let names = ["fleetstep_bounded_executions_running", "fleetstep_bounded_executions_running_max"];
-    let helps = ["Executions of an account, or of a workflow, that has a bound of its own.", "That bound."];
-    for (at, (name, help)) in names.into_iter().zip(helps).enumerate() {
+/// What of accounts and workflows has a bound of its own.
+struct Bounded {
+    names: [&'static str; 2],
+    helps: [&'static str; 2],
+    counts: fn(&Service) -> Vec<Count<'_>>,
+}
+
+/// A workflow, or none for the whole account; what is in use; the bound.
+type Count<'a> = (Option<&'a str>, u64, u64);
+
+const BOUNDED: &[Bounded] = &[
+    Bounded {
+        names: ["fleetstep_bounded_executions_running", "fleetstep_bounded_executions_running_max"],
+        helps: ["Executions of an account, or of a workflow, that has a bound of its own.", "That bound."],
+        counts: |service| {
+            let counts = service.admission().running().filter(|(_, _, max)| *max < usize::MAX);
+            counts.map(|(name, running, max)| (name, running as u64, max as u64)).collect()
+        },
+    },
+    Bounded {
+        names: ["fleetstep_bounded_calls_running", "fleetstep_bounded_calls_running_max"],
+        helps: ["Task calls of an account, or of a workflow, that has a bound of its own.", "That bound."],
+        counts: |service| {
+            let counts = service.catalog().call_bounds().into_iter().flat_map(|bounds| bounds.running());
+            counts.map(|(name, running, max)| (name, running.into(), max.into())).collect()
+        },
+    },
+];
+
+fn bounded(out: &mut String, services: &[&Service], metric: &Bounded) {
+    for (at, (name, help)) in metric.names.into_iter().zip(metric.helps).enumerate() {
         about(out, name, "gauge", help);
         for service in services {
-            for (workflow, running, running_max) in service.admission().running() {
-                let value = [running, running_max][at];
-                let labels = [("account", &*service.catalog().place().account), ("workflow", workflow.unwrap_or(""))];
-                if running_max < usize::MAX {
-                    line(out, name, &labels, value as u64);
-                }
+            let account = &*service.catalog().place().account;
+            for (workflow, running, max) in (metric.counts)(service) {
+                let labels = [("account", account), ("workflow", workflow.unwrap_or_default())];
+                line(out, name, &labels, [running, max][at]);
             }
         }
     }

@@ -49,7 +49,7 @@ pub async fn serve(
     let limits = service.limits().clone();
     let door = Arc::new(Door {
         builder: builder(&limits),
-        connections: Arc::new(Semaphore::new(limits.connections_max)),
+        connections: Arc::clone(service.connections()),
         order: watch::Sender::new(Order::Serve),
         front,
     });

@@ -77,6 +77,8 @@ struct Shared {
     budget: Arc<Budget>,
     /// For the modules that are being taken in.
     uploads: Arc<Semaphore>,
+    /// For the connections that are open.
+    connections: Arc<Semaphore>,
     /// Told what is wrong with the host.
     report: Report,
     options: Options,
@@ -100,6 +102,7 @@ impl Service {
         let admission = Admission::new(&options.admission, account, memory, Arc::default());
         let budget = Arc::new(Budget::new(limits.arriving_bytes_max));
         let uploads = Arc::new(Semaphore::new(limits.uploads_max));
+        let connections = Arc::new(Semaphore::new(limits.connections_max));
         let (told, withdrawn) = (AtomicI64::new(i64::MIN), Arc::new(AtomicBool::new(false)));
         let shared = Shared {
             catalog,
@@ -111,6 +114,7 @@ impl Service {
             histories,
             budget,
             uploads,
+            connections,
             report,
             options,
             told,
@@ -123,7 +127,8 @@ impl Service {
     /// that belongs to the process is shared.
     #[must_use]
     pub fn beside(&self, catalog: Catalog) -> Self {
-        let Shared { engine, admission, redaction, budget, uploads, report, options, withdrawn, .. } = &*self.0;
+        let Shared { engine, admission, redaction, budget, uploads, connections, report, options, withdrawn, .. } =
+            &*self.0;
         let admission = admission.beside(&options.admission, &catalog.place().account);
         Self(Arc::new(Shared {
             catalog,
@@ -135,6 +140,7 @@ impl Service {
             histories: Histories::new(&options.limits),
             budget: Arc::clone(budget),
             uploads: Arc::clone(uploads),
+            connections: Arc::clone(connections),
             report: *report,
             options: options.clone(),
             told: AtomicI64::new(i64::MIN),
@@ -166,6 +172,11 @@ impl Service {
     /// Reads a request's body.
     pub(crate) async fn read<B: Body<Data = Bytes>>(&self, body: B, bytes_max: usize) -> Result<Bytes, Fault> {
         Ok(body::read(body, bytes_max, self.limits().body_timeout, &self.0.budget).await?)
+    }
+
+    /// One permit for each connection that may be open.
+    pub(crate) fn connections(&self) -> &Arc<Semaphore> {
+        &self.0.connections
     }
 
     /// Room for one more module that is taken in, until the answer is dropped.

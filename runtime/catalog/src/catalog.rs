@@ -18,7 +18,7 @@ use crate::published::Published;
 use crate::{Change, OpenError, StateMachineError, Store, StoreError};
 use dashmap::DashMap;
 use fleetstep_document::Text;
-use fleetstep_wasm::Sandbox;
+use fleetstep_wasm::{CallBounds, Sandbox};
 use pins::Pins;
 use std::sync::Arc;
 
@@ -76,6 +76,18 @@ impl Catalog {
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.inner.problems
+    }
+
+    /// Task calls that are under way in the whole process, and how many may be.
+    #[must_use]
+    pub fn calls_running(&self) -> (u32, u32) {
+        self.inner.sandbox.running()
+    }
+
+    /// What bounds the calls of this catalog's functions beside that, if anything does.
+    #[must_use]
+    pub fn call_bounds(&self) -> Option<&CallBounds> {
+        self.inner.sandbox.bounds()
     }
 
     /// Makes a change: alone, and to its end. A caller that stops waiting must not leave the disk saying one

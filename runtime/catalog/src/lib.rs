@@ -28,7 +28,7 @@ pub use catalog::{
 };
 pub use error::{FunctionError, OpenError, PublishError, StateMachineError};
 pub use fleetstep_asl::{Diagnostic, Resource};
-pub use fleetstep_wasm::{MASKED, SECRET_BYTES_MIN, Secrets};
+pub use fleetstep_wasm::{CallBounds, MASKED, SECRET_BYTES_MIN, Secrets};
 pub use function::{
     CONCURRENCY, DESCRIPTION_CHARS_MAX, ENVIRONMENT_BYTES_MAX, FunctionDescription, FunctionPut, FunctionSettings,
     MEMORY_MIB, TIMEOUT_SECONDS,

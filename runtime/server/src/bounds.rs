@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use fleetstep_api::{AdmissionConfig, StartBounds};
+use fleetstep_catalog::CallBounds;
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ const MEMORY_SHARE: f64 = 0.8;
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct FileBounds {
+pub struct FileBounds {
     /// `[server.bounds.each_account]`
     #[serde(default)]
     each_account: Bounds,
@@ -29,22 +30,30 @@ struct Bounds {
     start_rate: Option<f64>,
     start_burst: Option<u32>,
     executions_running_max: Option<usize>,
+    calls_running_max: Option<u32>,
 }
 
 impl FileBounds {
+    /// For the calls of an account.
+    pub(crate) fn calls(&self, account: &str) -> CallBounds {
+        let all_max = self.accounts.get(account).unwrap_or(&self.each_account).calls_running_max;
+        let of_workflow = |(name, bounds): (&String, &Bounds)| bounds.calls_running_max.map(|max| (name.clone(), max));
+        CallBounds::new(all_max, self.workflows.iter().filter_map(of_workflow))
+    }
+
     /// As the interface takes them.
-    pub(crate) fn admission(self, memory_max_mib: Option<u32>) -> Result<AdmissionConfig> {
-        let named = |table: &str, bounds: HashMap<String, Bounds>| {
-            let read = |(name, bounds): (String, Bounds)| {
+    pub(crate) fn admission(&self, memory_max_mib: Option<u32>) -> Result<AdmissionConfig> {
+        let named = |table: &str, bounds: &HashMap<String, Bounds>| {
+            let read = |(name, bounds): (&String, &Bounds)| {
                 let read = bounds.read().with_context(|| format!("[server.bounds.{table}.{name}]"))?;
-                Ok((name, read))
+                Ok((name.clone(), read))
             };
-            bounds.into_iter().map(read).collect::<Result<HashMap<_, _>>>()
+            bounds.iter().map(read).collect::<Result<HashMap<_, _>>>()
         };
         Ok(AdmissionConfig {
             each_account: self.each_account.read().context("[server.bounds.each_account]")?,
-            accounts: named("accounts", self.accounts)?,
-            workflows: named("workflows", self.workflows)?,
+            accounts: named("accounts", &self.accounts)?,
+            workflows: named("workflows", &self.workflows)?,
             memory_bytes_max: memory_max_mib.map(|mib| u64::from(mib) << 20).or_else(memory_budget),
         })
     }
@@ -52,7 +61,7 @@ impl FileBounds {
 
 impl Bounds {
     fn read(self) -> Result<StartBounds> {
-        let Self { start_rate, start_burst, executions_running_max } = self;
+        let Self { start_rate, start_burst, executions_running_max, .. } = self;
         ensure!(start_rate.is_none_or(|rate| rate.is_finite() && rate > 0.0), "start_rate has to be above 0");
         ensure!(start_burst != Some(0), "start_burst has to be 1 at least");
         ensure!(start_burst.is_none() || start_rate.is_some(), "start_burst says nothing without start_rate");
@@ -82,7 +91,7 @@ mod tests {
 
     #[test]
     fn bounds_are_read_for_each_account_for_one_and_for_workflows() {
-        let text = "each_account.start_rate = 1000\n[accounts.111111111111]\nexecutions_running_max = 7\n\
+        let text = "each_account.start_rate = 1000\n[accounts.111111111111]\nexecutions_running_max = 7\ncalls_running_max = 9\n\
                     [workflows.orders]\nstart_rate = 0.5\nstart_burst = 3";
         let config = admission(text).unwrap();
         assert_eq!(config.each_account.start_rate, Some(1_000.0));
@@ -90,6 +99,9 @@ mod tests {
         let orders = StartBounds { start_rate: Some(0.5), start_burst: Some(3), executions_running_max: None };
         assert_eq!(config.workflows["orders"], orders);
         assert_eq!(config.memory_bytes_max, Some(64 << 20));
+        let bounds: FileBounds = toml::from_str(text).unwrap();
+        let calls = |account| bounds.calls(account).running().map(|(_, _, max)| max).collect::<Vec<_>>();
+        assert_eq!((calls("111111111111"), calls("222222222222")), (vec![9], vec![]));
     }
 
     #[test]

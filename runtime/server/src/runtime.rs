@@ -1,6 +1,7 @@
 //! Settings become a wired runtime: sandbox, catalog, engine.
 
 use crate::accounts;
+use crate::bounds::FileBounds;
 use crate::settings::Settings;
 use anyhow::{Context as _, Result};
 use fleetstep_catalog::{Catalog, CatalogConfig, MemoryStore, Place, RedbStore, Store};
@@ -17,7 +18,7 @@ pub struct Runtime {
     pub catalog: Catalog,
     /// What runs.
     pub engine: Engine,
-    sandbox: Arc<Sandbox>,
+    sandbox: Sandbox,
 }
 
 impl Runtime {
@@ -43,8 +44,8 @@ impl Runtime {
             Some(folder) => format!("cannot use the data directory {}", folder.display()),
             None => "cannot set up the sandbox".to_owned(),
         };
-        let sandbox = Arc::new(Sandbox::new(sandbox).with_context(in_data_dir)?);
-        let catalog = open_catalog(place, settings.data_dir.as_deref(), &sandbox).await?;
+        let sandbox = Sandbox::new(sandbox).with_context(in_data_dir)?;
+        let catalog = open_catalog(place, settings.data_dir.as_deref(), &sandbox, &settings.bounds).await?;
         let limits = Limits { executions_running_max: settings.executions_running_max, ..Limits::default() };
         Ok(Self { catalog, engine: Engine::new(limits), sandbox })
     }
@@ -56,11 +57,12 @@ impl Runtime {
     pub async fn open_account(&self, settings: &Settings, account: &str) -> Result<Catalog> {
         let place = Place::new(&settings.region, account)?;
         let folder = settings.data_dir.as_ref().map(|data_dir| accounts::folder(data_dir, account));
-        open_catalog(place, folder.as_deref(), &self.sandbox).await
+        open_catalog(place, folder.as_deref(), &self.sandbox, &settings.bounds).await
     }
 }
 
-async fn open_catalog(place: Place, folder: Option<&Path>, sandbox: &Arc<Sandbox>) -> Result<Catalog> {
+async fn open_catalog(place: Place, folder: Option<&Path>, sandbox: &Sandbox, bounds: &FileBounds) -> Result<Catalog> {
+    let sandbox = Arc::new(sandbox.bounded(bounds.calls(&place.account)));
     let store: Arc<dyn Store> = match folder {
         Some(folder) => {
             let opened = RedbStore::open(folder).await;
@@ -68,5 +70,5 @@ async fn open_catalog(place: Place, folder: Option<&Path>, sandbox: &Arc<Sandbox
         }
         None => Arc::new(MemoryStore::default()),
     };
-    Ok(Catalog::open(CatalogConfig { place }, Arc::clone(sandbox), store).await?)
+    Ok(Catalog::open(CatalogConfig { place }, sandbox, store).await?)
 }

@@ -204,6 +204,8 @@ pub struct Settings {
     pub page_scan: bool,
     /// Who may start how much.
     pub admission: AdmissionConfig,
+    /// The same as it was written, with what bounds calls.
+    pub bounds: FileBounds,
     /// Who compiles modules.
     pub compiler: Compiler,
     /// MiB of address space for a process that compiles one.
@@ -245,6 +247,7 @@ impl Default for Settings {
             memory_resident_kib: 256,
             page_scan: true,
             admission: AdmissionConfig::default(),
+            bounds: FileBounds::default(),
             compiler: Compiler::InProcess,
             compile_mib: 1_024,
             compile_seconds: 60,
@@ -324,6 +327,7 @@ impl Settings {
                 .unwrap_or(defaults.memory_resident_kib),
             page_scan: flags.page_scan.or(file.page_scan).unwrap_or(defaults.page_scan),
             admission: file.bounds.admission(flags.memory_max_mib.or(file.memory_max_mib))?,
+            bounds: file.bounds,
             compiler: defaults.compiler,
             compile_mib: flags.compile_mib.or(file.compile_mib).unwrap_or(defaults.compile_mib),
             compile_seconds: flags.compile_seconds.or(file.compile_seconds).unwrap_or(defaults.compile_seconds).max(1),

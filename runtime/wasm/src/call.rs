@@ -42,7 +42,7 @@ struct Brief {
 /// Starts a call and gives it its first turn, here and now.
 pub(crate) fn start(permit: Permit, call: Call, label: Text) -> Reply {
     let began = clock::instant();
-    let function = Arc::clone(&permit.0);
+    let function = Arc::clone(&permit.function);
     let patience = call.deadline.since(clock::now());
     let granted = function.config().timeout.min(patience);
     let at = |after| began.checked_add(after).unwrap_or_else(|| began + FOREVER);
@@ -103,7 +103,7 @@ pub(crate) fn restrict(store: &mut Store<State>) {
 /// The whole call. What it holds is let go in reverse order: the instance first, the permit last.
 async fn run(brief: Brief, mut call: Call) -> Answer {
     let input = std::mem::replace(&mut call.input, Document::NULL).to_json_text();
-    let function = Arc::clone(&brief.permit.0);
+    let function = Arc::clone(&brief.permit.function);
     match &function.module.linked.code {
         Code::Task { pre, handle } => task(&brief, call, pre, handle, &input).await,
         Code::Command { .. } | Code::CoreCommand { .. } => command(&brief, call, &input).await,
@@ -112,7 +112,7 @@ async fn run(brief: Brief, mut call: Call) -> Answer {
 
 /// The store of one call. A command has its `streams`; those of a task are made when it asks for them.
 fn store(brief: &Brief, call: Call, streams: Option<Streams>) -> Store<State> {
-    let function = &brief.permit.0;
+    let function = &brief.permit.function;
     let preview = function.module.linked.wasi;
     let grant = |(streams, preview): (Streams, _)| Box::new(streams.grant(preview, &function.environment));
     let state = State {
@@ -134,7 +134,7 @@ async fn task(
     handle: &ComponentExportIndex,
     input: &str,
 ) -> Answer {
-    let mask = brief.permit.0.mask();
+    let mask = brief.permit.function.mask();
     let mut store = store(brief, call, None);
     match handled(&mut store, pre, handle, input).await {
         Ok(Ok(Output(Ok(result)))) => Ok(result),
@@ -160,18 +160,18 @@ async fn handled(
 
 async fn command(brief: &Brief, call: Call, input: &str) -> Answer {
     let (stdout, stderr) =
-        (Pipe::to_result(), Pipe::to_log(Arc::clone(&brief.permit.0), call.identity.execution_arn.clone()));
+        (Pipe::to_result(), Pipe::to_log(Arc::clone(&brief.permit.function), call.identity.execution_arn.clone()));
     let streams =
         Streams { stdin: Bytes::copy_from_slice(input.as_bytes()), stdout: stdout.clone(), stderr: stderr.clone() };
     let mut store = store(brief, call, Some(streams));
-    let status = exit_status(&mut store, &brief.permit.0.module.linked.code).await;
+    let status = exit_status(&mut store, &brief.permit.function.module.linked.code).await;
     let Some(written) = stdout.take_result() else {
         return Err(failure::result_too_large(&brief.label));
     };
     match status {
         Ok(0) => result(written.trim_ascii(), &brief.label),
-        Ok(_) if store.data().limits.refused() => Err(failure::out_of_memory(brief.permit.0.config())),
-        Ok(status) => Err(failure::exit(status, &stderr.take_last_line(), brief.permit.0.mask())),
+        Ok(_) if store.data().limits.refused() => Err(failure::out_of_memory(brief.permit.function.config())),
+        Ok(status) => Err(failure::exit(status, &stderr.take_last_line(), brief.permit.function.mask())),
         Err(error) => Err(stopped(brief, store.data(), &error)),
     }
 }
@@ -219,7 +219,7 @@ fn stopped(brief: &Brief, state: &State, error: &wasmtime::Error) -> Failure {
         // A module of several memories takes as many of the pool's places, so that these may go before the permits.
         failure::throttled()
     } else if state.limits.refused() {
-        failure::out_of_memory(brief.permit.0.config())
+        failure::out_of_memory(brief.permit.function.config())
     } else {
         failure::trap(error)
     }

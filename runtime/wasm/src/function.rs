@@ -1,5 +1,6 @@
 //! A function: a module with a name and a configuration, and the way in to a call of it.
 
+use crate::bounds::{CallBounds, Taken, take_one};
 use crate::call;
 use crate::lane::places;
 use crate::logs::Logs;
@@ -31,6 +32,8 @@ struct Kept {
     logs: Logs,
     /// Calls that are under way, of all versions.
     running: AtomicU32,
+    /// What bounds them beside the function's own concurrency.
+    bounds: Option<Arc<CallBounds>>,
     /// In the rotation of the slow lane.
     places: Arc<Semaphore>,
 }
@@ -47,7 +50,8 @@ impl Function {
     #[must_use]
     pub fn new(sandbox: &Sandbox, name: Text, arn: Text, module: Arc<Module>, config: FunctionConfig) -> Arc<Self> {
         let places = places(&sandbox.shared.config);
-        let kept = Kept { logs: Logs::default(), running: AtomicU32::new(0), places };
+        let bounds = sandbox.bounds.clone();
+        let kept = Kept { logs: Logs::default(), running: AtomicU32::new(0), bounds, places };
         Self::with(Arc::clone(&sandbox.shared), name, arn, module, config, Arc::new(kept))
     }
 
@@ -85,7 +89,7 @@ impl Function {
 
     /// Calls it on behalf of the resource that `label` names in `States.DataLimitExceeded`, `lambda` for example.
     pub fn invoke_as(self: &Arc<Self>, call: Call, label: &Text) -> Reply {
-        match Permit::take(self) {
+        match Permit::take(self, &call) {
             Some(permit) => call::start(permit, call, label.clone()),
             None => Reply::Ready(Err(failure::throttled())),
         }
@@ -145,11 +149,19 @@ impl Function {
 /// the others. Without it one function that never ends has every other one throttled.
 const RESERVED_ONE_IN: u32 = 10;
 
-/// The right to one call, within the function's concurrency and the sandbox's instances. Dropped after the instance.
-pub(crate) struct Permit(pub(crate) Arc<Function>);
+/// The right to one call, within the function's concurrency, the sandbox's instances and what else bounds it. Dropped
+/// after the instance.
+pub(crate) struct Permit {
+    pub(crate) function: Arc<Function>,
+    _taken: Option<Taken>,
+}
 
 impl Permit {
-    fn take(function: &Arc<Function>) -> Option<Self> {
+    fn take(function: &Arc<Function>, call: &Call) -> Option<Self> {
+        let taken = match &function.kept.bounds {
+            None => None,
+            Some(bounds) => Some(bounds.take(&call.identity.state_machine_name)?),
+        };
         let instances_max = function.shared.config.instances_max;
         let share = instances_max - instances_max / RESERVED_ONE_IN;
         if !take_one(&function.kept.running, function.config.concurrency_max.min(share)) {
@@ -159,23 +171,13 @@ impl Permit {
             function.kept.running.fetch_sub(1, Relaxed);
             return None;
         }
-        Some(Self(Arc::clone(function)))
+        Some(Self { function: Arc::clone(function), _taken: taken })
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.shared.running.fetch_sub(1, Relaxed);
-        self.0.kept.running.fetch_sub(1, Relaxed);
+        self.function.shared.running.fetch_sub(1, Relaxed);
+        self.function.kept.running.fetch_sub(1, Relaxed);
     }
-}
-
-/// Adds first and looks then: cheaper than a loop of compare and exchange, and at the limit at most refuses one that
-/// would just have fitted.
-fn take_one(counter: &AtomicU32, max: u32) -> bool {
-    let fits = counter.fetch_add(1, Relaxed) < max;
-    if !fits {
-        counter.fetch_sub(1, Relaxed);
-    }
-    fits
 }

@@ -10,6 +10,7 @@
 //! [`Function::invoke`] (`function.rs`, `call.rs`, `quantum.rs`, `lane.rs`), then what a guest sees (`linker.rs`,
 //! `wasi.rs`, `limits.rs`) and how it fails (`failure.rs`).
 
+mod bounds;
 mod cache;
 mod call;
 mod compiler;
@@ -31,6 +32,7 @@ mod state;
 mod ticker;
 mod wasi;
 
+pub use bounds::CallBounds;
 pub use compiler::{Compiler, compile_for_parent};
 pub use config::{FunctionConfig, SandboxConfig};
 pub use failure::RESULT_BYTES_MAX;

@@ -1,5 +1,6 @@
 //! The sandbox: the engines and their threads, and the modules that are loaded.
 
+use crate::bounds::CallBounds;
 use crate::cache::Cache;
 use crate::engine::{self, BySize};
 use crate::lane::{Compilers, Lane, places};
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use fleetstep_engine::clock;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -67,6 +69,8 @@ pub enum ConfigError {
 #[derive(Clone)]
 pub struct Sandbox {
     pub(crate) shared: Arc<Shared>,
+    /// Of the functions that are made through this handle.
+    pub(crate) bounds: Option<Arc<CallBounds>>,
 }
 
 pub(crate) struct Shared {
@@ -106,7 +110,26 @@ impl Sandbox {
             engines,
             config,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), bounds: None })
+    }
+
+    /// The same sandbox; what functions that are made through it call is bounded together.
+    #[must_use]
+    pub fn bounded(&self, bounds: CallBounds) -> Self {
+        let bounds = (!bounds.is_empty()).then(|| Arc::new(bounds));
+        Self { shared: Arc::clone(&self.shared), bounds }
+    }
+
+    /// The bounds of this handle, if it has any.
+    #[must_use]
+    pub fn bounds(&self) -> Option<&CallBounds> {
+        self.bounds.as_deref()
+    }
+
+    /// Calls that are under way, over all functions, and how many may be.
+    #[must_use]
+    pub fn running(&self) -> (u32, u32) {
+        (self.shared.running.load(Relaxed), self.shared.config.instances_max)
     }
 
     /// Verifies, compiles (or finds in the cache) and tries a module, on threads of low priority. A module that is

@@ -3,7 +3,7 @@
 use crate::guests::{self, command_fails, command_sleeps};
 use crate::host::{call, function, function_in, invoke, sandbox, until_idle};
 use fleetstep_engine::Reply;
-use fleetstep_wasm::{FunctionConfig, LOG_BYTES_MAX, LOG_LINES_MAX, LogLevel, SandboxConfig, Secrets};
+use fleetstep_wasm::{CallBounds, FunctionConfig, LOG_BYTES_MAX, LOG_LINES_MAX, LogLevel, SandboxConfig, Secrets};
 
 fn check_throttled(reply: Reply) {
     let Reply::Ready(Err(failure)) = reply else { panic!("a call too many must be refused at once") };
@@ -32,6 +32,21 @@ async fn calls_of_a_version_that_was_replaced_count() {
     check_throttled(new.invoke(call("{}")));
     drop(running);
     until_idle(&new).await;
+}
+
+#[tokio::test]
+async fn functions_of_an_account_and_calls_of_a_workflow_are_bounded_together() {
+    let workflow = call("{}").identity.state_machine_name.to_string();
+    for (all_max, of_workflow) in [(Some(2), None), (None, Some((workflow, 2)))] {
+        let sandbox = sandbox(SandboxConfig::default()).bounded(CallBounds::new(all_max, of_workflow));
+        let first = function_in(&sandbox, command_sleeps(60_000), FunctionConfig::default()).await;
+        let second = function_in(&sandbox, guests::spins(), FunctionConfig::default()).await;
+        let running = [first.invoke(call("{}")), second.invoke(call("{}"))];
+        check_throttled(first.invoke(call("{}")));
+        drop(running);
+        until_idle(&second).await;
+        assert!(matches!(first.invoke(call("{}")), Reply::Later(_)), "calls that ended make room");
+    }
 }
 
 #[tokio::test]
