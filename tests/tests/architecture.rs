@@ -10,6 +10,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("expr", &["document"]),
     ("machine", &["document", "expr"]),
     ("asl", &["document", "expr", "machine"]),
+    // It draws what a definition says; how one is run it does not know.
+    ("diagram", &["document", "asl"]),
     ("engine", &["document", "machine"]),
     ("wasm", &["document", "engine"]),
     ("catalog", &["document", "asl", "machine", "engine", "wasm"]),

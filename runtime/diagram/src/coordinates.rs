@@ -10,6 +10,8 @@ pub(crate) struct Spacing<'a> {
     pub(crate) widths: &'a [f64],
     /// Whether a vertex is a waypoint of a line and no state.
     pub(crate) is_waypoint: &'a [bool],
+    /// Whether a vertex is a waypoint of a Catch or of a line back: where another line may be straight, these bend.
+    pub(crate) is_minor: &'a [bool],
     /// The room between neighbours.
     pub(crate) gap: &'a dyn Fn(usize, usize) -> f64,
 }
@@ -91,7 +93,7 @@ impl View<'_> {
         for index in 0..self.layers.rows.len() {
             let mut reached = i64::MIN;
             for vertex in self.row(index) {
-                let mut before = joined[vertex].clone();
+                let mut before = self.preferred(vertex, joined);
                 before.sort_unstable_by_key(|&vertex| place(vertex));
                 if before.is_empty() {
                     continue;
@@ -108,6 +110,19 @@ impl View<'_> {
             }
         }
         root
+    }
+
+    /// What `vertex` may be aligned with: lines that lead on come before those of a Catch and those that lead back.
+    fn preferred(&self, vertex: usize, joined: &[Vec<usize>]) -> Vec<usize> {
+        let is_minor = |other: usize| self.spacing.is_minor[vertex] != self.spacing.is_minor[other];
+        let other_side = if self.is_down { &self.layers.below } else { &self.layers.above };
+        let may_yield = |before: &usize| {
+            let is_contested = other_side[*before].iter().any(|&rival| !self.spacing.is_minor[rival]);
+            !(self.spacing.is_minor[vertex] && !self.spacing.is_minor[*before] && is_contested)
+        };
+        let all = &joined[vertex];
+        let plain: Vec<usize> = all.iter().copied().filter(|&before| !is_minor(before)).collect();
+        if plain.is_empty() { all.iter().copied().filter(may_yield).collect() } else { plain }
     }
 
     /// Places the blocks as far to the left as they go, then what can be closer to its right neighbour so.

@@ -70,7 +70,7 @@ pub(crate) fn place(sizes: &[(f64, f64)], links: &[Link], last: Option<usize>) -
     let mut layers = net.layers(links);
     let at = order(&mut layers);
     let gap = |left: usize, right: usize| net.gap(left, right);
-    let spacing = Spacing { widths: &net.widths, is_waypoint: &net.is_waypoint, gap: &gap };
+    let spacing = Spacing { widths: &net.widths, is_waypoint: &net.is_waypoint, is_minor: &net.is_minor, gap: &gap };
     let xs = centres(&layers, &at, &spacing);
     Ok(Tracer::new(&net, links, &ranks, &xs).trace(sizes))
 }
@@ -82,6 +82,7 @@ struct Net {
     ranks: Vec<usize>,
     is_waypoint: Vec<bool>,
     is_label: Vec<bool>,
+    is_minor: Vec<bool>,
     above: Vec<Vec<usize>>,
     below: Vec<Vec<usize>>,
     boxes: usize,
@@ -105,6 +106,7 @@ impl Net {
             ranks: ranks.of.clone(),
             is_waypoint: vec![false; boxes],
             is_label: vec![false; boxes],
+            is_minor: vec![false; boxes],
             above: vec![Vec::new(); boxes],
             below: vec![Vec::new(); boxes],
             boxes,
@@ -113,7 +115,7 @@ impl Net {
         }
     }
 
-    fn waypoint(&mut self, rank: usize, label: Option<(f64, f64)>) -> Result<usize, DrawError> {
+    fn waypoint(&mut self, rank: usize, label: Option<(f64, f64)>, is_minor: bool) -> Result<usize, DrawError> {
         if self.widths.len() - self.boxes == WAYPOINTS_MAX {
             return Err(DrawError::TooTangled);
         }
@@ -123,6 +125,7 @@ impl Net {
         self.ranks.push(rank);
         self.is_waypoint.push(true);
         self.is_label.push(label.is_some());
+        self.is_minor.push(is_minor);
         self.above.push(Vec::new());
         self.below.push(Vec::new());
         Ok(self.widths.len() - 1)
@@ -135,19 +138,19 @@ impl Net {
 
     fn forward(&mut self, link: &Link) -> Result<Chain, DrawError> {
         let (first, target) = (self.ranks[link.from] + 1, self.ranks[link.to]);
-        let label = link.label.map(|size| self.waypoint(first, Some(size))).transpose()?;
+        let label = link.label.map(|size| self.waypoint(first, Some(size), link.is_catch)).transpose()?;
         let begin = first + usize::from(label.is_some());
         let key = (link.to, link.is_catch);
         let mut shared = self.shared.remove(&key).unwrap_or_default();
         while shared.len() < target - begin {
-            let waypoint = self.waypoint(target - 1 - shared.len(), None)?;
+            let waypoint = self.waypoint(target - 1 - shared.len(), None, link.is_catch)?;
             self.join(waypoint, shared.last().copied().unwrap_or(link.to));
             shared.push(waypoint);
         }
         let mut waypoints: Vec<usize> = label.into_iter().collect();
         waypoints.extend(shared[..target - begin].iter().rev());
         self.shared.insert(key, shared);
-        let joined = if label.is_some() { 1 } else { 0 };
+        let joined = usize::from(label.is_some());
         if let Some(label) = label {
             self.join(label, waypoints.get(joined).copied().unwrap_or(link.to));
         }
@@ -158,13 +161,13 @@ impl Net {
     fn back(&mut self, link: &Link) -> Result<Chain, DrawError> {
         let (low, high) = (self.ranks[link.from], self.ranks[link.to]);
         let label_rank = if low > high { low - 1 } else { low };
-        let turn = self.waypoint(low + 1, None)?;
+        let turn = self.waypoint(low + 1, None, true)?;
         self.join(link.from, turn);
         let mut waypoints = Vec::with_capacity(low - high + 1);
         let mut label = None;
         let mut lower = turn;
         for rank in (high..=low).rev() {
-            let waypoint = self.waypoint(rank, link.label.filter(|_| rank == label_rank))?;
+            let waypoint = self.waypoint(rank, link.label.filter(|_| rank == label_rank), true)?;
             if rank == label_rank && link.label.is_some() {
                 label = Some(waypoint);
             }
@@ -172,7 +175,7 @@ impl Net {
             waypoints.push(waypoint);
             lower = waypoint;
         }
-        let turn = self.waypoint(high - 1, None)?;
+        let turn = self.waypoint(high - 1, None, true)?;
         self.join(turn, lower);
         self.join(turn, link.to);
         Ok(Chain { waypoints, label })

@@ -4,7 +4,7 @@ use crate::DrawError;
 use crate::graph::{EdgeKind, End, Graph, Kind, ScopeId, StateId};
 use crate::layered::{Placed, Point, Route, Step, place};
 use crate::ranks::Link;
-use crate::text::{text_width, wrap};
+use crate::text::{BOLD, text_width, wrap};
 
 /// Sizes of fonts, in pixels.
 pub(crate) const NAME_FONT: f64 = 13.0;
@@ -20,7 +20,7 @@ pub(crate) const TEXT_LEFT: f64 = 42.0;
 pub(crate) const TEXT_TOP: f64 = 9.0;
 
 const TEXT_RIGHT: f64 = 14.0;
-const TEXT_WIDTH: f64 = 168.0;
+const TEXT_WIDTH: f64 = 180.0;
 const BOX_WIDTH_MIN: f64 = 148.0;
 const NAME_LINES_MAX: usize = 4;
 const LABEL_WIDTH: f64 = 150.0;
@@ -30,7 +30,7 @@ const LABEL_PARTS_MAX: usize = 3;
 const PANEL_PADDING: f64 = 16.0;
 const PANEL_GAP: f64 = 12.0;
 /// A row of branches that would be wider goes on in the next row.
-const ROW_WIDTH: f64 = 1_500.0;
+const ROW_WIDTH: f64 = 2_600.0;
 const MARGIN: f64 = 20.0;
 /// The size of the marks of a start and an end.
 pub(crate) const MARK: (f64, f64) = (58.0, 26.0);
@@ -136,18 +136,22 @@ fn mark_sheet(mark: End) -> Sheet {
 
 fn state_sheet(graph: &Graph, id: StateId) -> Result<Sheet, DrawError> {
     let state = graph.state(id);
-    let name = wrap(&state.name, NAME_FONT, TEXT_WIDTH, NAME_LINES_MAX);
-    let caption = wrap(&state.caption, CAPTION_FONT, TEXT_WIDTH, 1).pop().unwrap_or_default();
-    let widest = name.iter().map(|line| text_width(line, NAME_FONT)).fold(text_width(&caption, CAPTION_FONT), f64::max);
-    let mut width = (TEXT_LEFT + widest.ceil() + TEXT_RIGHT).max(BOX_WIDTH_MIN);
-    let mut height = 2.0 * TEXT_TOP + CAPTION_LINE + NAME_LINE * name.len().max(1) as f64;
     let mut inner = Sheet::default();
     let mut panels = Vec::new();
     if !state.scopes.is_empty() {
         panels = nested_panels(graph, &state.scopes, &mut inner)?;
-        let shift = ((width - 2.0 * PANEL_GAP - inner.width) / 2.0).max(0.0);
+    }
+    // What is nested may make room for a longer line.
+    let room = TEXT_WIDTH.max(inner.width + 2.0 * PANEL_GAP - TEXT_LEFT - TEXT_RIGHT);
+    let name = wrap(&state.name, NAME_FONT * BOLD, room, NAME_LINES_MAX);
+    let caption = wrap(&state.caption, CAPTION_FONT, room, 1).pop().unwrap_or_default();
+    let widest =
+        name.iter().map(|line| text_width(line, NAME_FONT * BOLD)).fold(text_width(&caption, CAPTION_FONT), f64::max);
+    let mut width = (TEXT_LEFT + widest.ceil() + TEXT_RIGHT).max(BOX_WIDTH_MIN);
+    let mut height = 2.0 * TEXT_TOP + CAPTION_LINE + NAME_LINE * name.len().max(1) as f64;
+    if !panels.is_empty() {
         width = width.max(inner.width + 2.0 * PANEL_GAP);
-        let corner = (PANEL_GAP + shift, height);
+        let corner = ((width - inner.width) / 2.0, height);
         panels.iter_mut().for_each(|panel| panel.shift(corner.0, corner.1));
         height += inner.height + PANEL_GAP;
         inner.shift(corner.0, corner.1);

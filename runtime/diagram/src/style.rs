@@ -56,9 +56,9 @@ const COLOURS: [(&str, &str, &str); 34] = [
     ("on-mark", "#ffffff", "#13161b"),
 ];
 
-/// The font stack: what each system reads best.
+/// The font stack: what each system reads best, without faces as wide as DejaVu Sans where there is another.
 const FONTS: &str =
-    "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif";
+    "Inter, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', 'Noto Sans', sans-serif";
 
 /// What is the same for all; `$name` is a colour.
 const RULES: &str = "\
@@ -74,7 +74,6 @@ const RULES: &str = "\
 .fs-arrow{fill:$edge;stroke:none}
 .fs-edge[data-kind=\"catch\"]{stroke:$catch;stroke-dasharray:5 4}
 .fs-arrow[data-kind=\"catch\"]{fill:$catch}
-.fs-edge[data-kind=\"default\"]{stroke-dasharray:1 4;stroke-width:1.7}
 .fs-edge[data-taken=\"true\"]{stroke:$taken;stroke-width:2.4}
 .fs-arrow[data-taken=\"true\"]{fill:$taken}
 .fs-label-back{fill:$paper}
@@ -154,7 +153,7 @@ fn rules(colour: &dyn Fn(&str) -> String) -> String {
             text,
             ".fs-state[data-status=\"{status}\"] .fs-box{{stroke:{strong};fill:{tint};stroke-width:1.8}}"
         );
-        let _ = writeln!(text, ".fs-state[data-status=\"{status}\"] .fs-badge{{fill:{strong}}}");
+        let _ = writeln!(text, "[data-status=\"{status}\"] .fs-badge{{fill:{strong}}}");
     }
     // Heat is drawn over a status: who asks for it wants to see it.
     for step in 1..=HEAT_STEPS {

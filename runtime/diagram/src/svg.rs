@@ -367,7 +367,7 @@ fn legend(graph: &Graph, overlay: &Overlay, sheet: &mut Sheet) -> String {
     let shown = |status: &&Status| overlay.states.values().any(|run| run.status == Some(**status));
     for status in Status::ALL.iter().filter(shown) {
         let icon = format!(
-            "<g class=\"fs-state\" data-status=\"{}\"><circle class=\"fs-badge\" cx=\"8\" cy=\"8\" r=\"8\"/>\
+            "<g data-status=\"{}\"><circle class=\"fs-badge\" cx=\"8\" cy=\"8\" r=\"8\"/>\
              <path class=\"fs-sign\" d=\"{}\"/></g>",
             status.name(),
             icons::of_status(*status)

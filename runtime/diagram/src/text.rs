@@ -12,6 +12,9 @@ const WIDTHS: [u16; 95] = [
 /// Faces differ; the widest common one (DejaVu Sans) is about this much wider than the table.
 const WIDE_FACE: f64 = 1.13;
 
+/// How much wider a bold text is.
+pub(crate) const BOLD: f64 = 1.07;
+
 /// The width of `text` at `size`, in the unit of `size`.
 #[must_use]
 pub fn text_width(text: &str, size: f64) -> f64 {
@@ -30,8 +33,8 @@ fn char_width(c: char) -> f64 {
 
 /// `text` as lines of at most `width`, at most `lines_max` of them; what does not fit ends in an ellipsis.
 ///
-/// A line is broken after a blank, an underscore, a dash, a dot, a slash, or in front of a capital that follows a small
-/// letter; and within a word only if it is wider than a line.
+/// A line is broken after a blank; within a word only if that is wider than a line, and then after an underscore, a dash,
+/// a dot, a slash or a colon, or in front of a capital that follows a small letter, if that is enough.
 pub(crate) fn wrap(text: &str, size: f64, width: f64, lines_max: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
@@ -39,7 +42,9 @@ pub(crate) fn wrap(text: &str, size: f64, width: f64, lines_max: usize) -> Vec<S
     let chars_max = lines_max * (width / size * 5.0) as usize + 8;
     let cut: String = text.chars().map(visible).take(chars_max).collect();
     let mut is_cut = text.chars().nth(chars_max).is_some();
-    for piece in pieces(&cut) {
+    let fits = |word: &str| text_width(word.trim_end(), size) <= width;
+    let words = cut.split_inclusive(' ');
+    for piece in words.flat_map(|word| if fits(word) { vec![word] } else { pieces(word) }) {
         if text_width(line.trim_start(), size) + text_width(piece.trim_end(), size) <= width {
             line.push_str(piece);
             continue;
