@@ -23,6 +23,8 @@ mod layout;
 mod order;
 mod outline;
 mod overlay;
+#[cfg(feature = "png")]
+mod png;
 mod ranks;
 mod style;
 mod svg;
@@ -31,6 +33,8 @@ mod text;
 pub use graph::{Edge, EdgeKind, End, Graph, Kind, Scope, ScopeId, State, StateId};
 pub use outline::{dot, mermaid};
 pub use overlay::{Overlay, StateRun, Status};
+#[cfg(feature = "png")]
+pub use png::{PNG_PIXELS_MAX, png};
 pub use style::{Theme, stylesheet};
 pub use svg::{Options, svg};
 pub use text::text_width;
@@ -53,4 +57,7 @@ pub enum DrawError {
     /// Lines that would pass through more than [`WAYPOINTS_MAX`] points.
     #[error("the lines of this definition are too long to be drawn: more than {WAYPOINTS_MAX} waypoints")]
     TooTangled,
+    /// A picture of more than `PNG_PIXELS_MAX` pixels, or a scale that is no positive number.
+    #[error("the picture is too large for a PNG: give it a smaller scale, or make it an SVG")]
+    TooLarge,
 }

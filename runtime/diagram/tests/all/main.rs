@@ -5,6 +5,8 @@ mod data;
 mod geometry;
 mod hostile;
 mod overlay;
+#[cfg(feature = "png")]
+mod png;
 
 /// A file of the shared collection; `None`, said in a line, where there is none.
 fn shared(path: &str) -> Option<String> {

@@ -6,12 +6,12 @@ use fleetstep_diagram::{Graph, Options, Overlay, StateRun, Status, Theme, styles
 
 const ORDERS: &str = include_str!("../data/orders.json");
 
-fn graph() -> Graph {
+pub(crate) fn graph() -> Graph {
     let case: serde_json::Value = serde_json::from_str(ORDERS).unwrap();
     Graph::read(&case["definition"].to_string(), Format::Json).unwrap()
 }
 
-fn run() -> Overlay {
+pub(crate) fn run() -> Overlay {
     let mut overlay = Overlay::default();
     let told = |status| StateRun { status: Some(status), ..StateRun::default() };
     overlay.states.insert(String::from("Check"), told(Status::Succeeded));
