@@ -36,6 +36,35 @@ impl Route {
             None => self.start,
         }
     }
+
+    /// How long it is, near enough for the eye.
+    pub(crate) fn length(&self) -> f64 {
+        let between = |a: Point, b: Point| (a.0 - b.0).hypot(a.1 - b.1);
+        let mut at = self.start;
+        let mut length = 0.0;
+        for step in &self.steps {
+            match *step {
+                Step::Line(end) => {
+                    length += between(at, end);
+                    at = end;
+                }
+                Step::Curve(first, second, end) => {
+                    let start = at;
+                    for part in 1..=CURVE_PARTS {
+                        let t = f64::from(part) / f64::from(CURVE_PARTS);
+                        let u = 1.0 - t;
+                        let axis = |p: f64, a: f64, b: f64, q: f64| {
+                            u * u * u * p + 3.0 * u * u * t * a + 3.0 * u * t * t * b + t * t * t * q
+                        };
+                        let next = (axis(start.0, first.0, second.0, end.0), axis(start.1, first.1, second.1, end.1));
+                        length += between(at, next);
+                        at = next;
+                    }
+                }
+            }
+        }
+        length
+    }
 }
 
 /// Where everything is.
@@ -52,6 +81,8 @@ pub(crate) struct Placed {
 const LAYER_GAP: f64 = 46.0;
 /// How far a turn of a line back reaches into the room between layers.
 const TURN_REACH: f64 = 15.0;
+/// Into how many straight parts a curve is taken apart to be measured.
+const CURVE_PARTS: u32 = 32;
 /// How wide a line is taken to be.
 const WAYPOINT_WIDTH: f64 = 6.0;
 

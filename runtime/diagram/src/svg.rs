@@ -1,7 +1,7 @@
 //! A graph as SVG. All texts are escaped; nothing is loaded from anywhere; no attribute holds style, so that a page's
 //! content security policy has nothing to allow.
 
-use crate::graph::{Edge, End, Graph, Kind, State};
+use crate::graph::{Edge, EdgeKind, End, Graph, Kind, State};
 use crate::layered::Step;
 use crate::layout::{
     CAPTION_LINE, LABEL_LINE, Line, NAME_LINE, Rect, Sheet, StateBox, TEXT_LEFT, TEXT_TOP, is_container, lay_out,
@@ -30,6 +30,8 @@ pub struct Options {
 const LEGEND_ITEM: f64 = 118.0;
 const LEGEND_LINE: f64 = 24.0;
 const BADGE_FONT: f64 = 9.5;
+/// How long a dash of a Catch is, with the room behind it: what its rule says.
+const DASH: f64 = 9.0;
 /// The longest duration on a badge, in characters.
 const BADGE_CHARS_MAX: usize = 12;
 /// The longest error in a tooltip, in characters.
@@ -111,7 +113,10 @@ impl Page<'_> {
         for state in &sheet.boxes {
             self.state(state)?;
         }
-        for line in &sheet.lines {
+        // What was taken is drawn over what was not.
+        let (taken, others): (Vec<&Line>, Vec<&Line>) =
+            sheet.lines.iter().partition(|line| self.is_taken(self.edge(line)));
+        for line in others.into_iter().chain(taken) {
             self.line(line)?;
         }
         for line in &sheet.lines {
@@ -273,7 +278,12 @@ impl Page<'_> {
                 )?,
             }
         }
-        self.out.push_str("\">");
+        self.out.push('"');
+        if edge.kind == EdgeKind::Catch {
+            // The dashes of lines that join lie on each other if they are counted from the end.
+            write!(self.out, " stroke-dashoffset=\"{}\"", At(-(line.route.length() % DASH)))?;
+        }
+        self.out.push('>');
         if !edge.labels.is_empty() {
             let all = edge.labels.join(" | ");
             let all: String = all.chars().take(TOOLTIP_CHARS_MAX).collect();
@@ -282,16 +292,24 @@ impl Page<'_> {
         writeln!(self.out, "</path><path class=\"fs-arrow\"{marks} d=\"M{} {}l-4.2 -7.5h8.4z\"/>", At(end.0), At(end.1))
     }
 
+    fn edge(&self, line: &Line) -> &Edge {
+        &self.graph.scope(line.scope).edges[line.edge]
+    }
+
+    fn is_taken(&self, edge: &Edge) -> bool {
+        let taken = &self.overlay.transitions;
+        let names = || (self.graph.name(edge.from).to_owned(), self.graph.name(edge.to).to_owned());
+        !taken.is_empty() && taken.contains(&names())
+    }
+
     fn marks_of(&self, edge: &Edge) -> String {
         let (from, to) = (self.graph.name(edge.from), self.graph.name(edge.to));
-        let is_taken = !self.overlay.transitions.is_empty()
-            && self.overlay.transitions.contains(&(from.to_owned(), to.to_owned()));
         format!(
             " data-kind=\"{}\" data-from=\"{}\" data-to=\"{}\"{}",
             edge.kind.name(),
             Escaped(from),
             Escaped(to),
-            if is_taken { " data-taken=\"true\"" } else { "" }
+            if self.is_taken(edge) { " data-taken=\"true\"" } else { "" }
         )
     }
 
