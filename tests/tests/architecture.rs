@@ -22,7 +22,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &[]),
     // It drives servers from outside: it knows requests and answers, not what runs them.
     ("load", &[]),
-    ("server", &["document", "asl", "machine", "engine", "identity", "journal", "wasm", "catalog", "api", "load"]),
+    (
+        "server",
+        &["document", "asl", "diagram", "machine", "engine", "identity", "journal", "wasm", "catalog", "api", "load"],
+    ),
 ];
 
 /// Crates that only some rooms may know: `(crate, rooms)`.

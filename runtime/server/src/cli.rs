@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{bench, journal, keys, logs, run, serve, validate};
+use crate::commands::{bench, graph, journal, keys, logs, run, serve, validate};
 use crate::terminal;
 use clap::{Parser, Subcommand};
 use fleetstep_wasm::compile_for_parent;
@@ -37,6 +37,8 @@ enum Command {
     Logs(logs::Logs),
     /// Check definitions and show every diagnostic with its place
     Validate(validate::Validate),
+    /// Draw a definition: SVG, PNG, dot or Mermaid
+    Graph(graph::GraphCommand),
     /// Look into the journal of accepted starts, or repair it
     Journal(journal::JournalCommand),
     /// Make, list and remove the keys that a server takes
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Logs(logs) => logs.execute(),
         Command::Validate(validate) => validate.execute(),
+        Command::Graph(graph) => graph.execute(),
         Command::Journal(journal) => journal.execute(),
         Command::Keys(keys) => keys.execute(),
         Command::Bench(bench) => bench.execute(),

@@ -1,6 +1,7 @@
 //! One file for each subcommand.
 
 pub(crate) mod bench;
+pub(crate) mod graph;
 pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod logs;
