@@ -43,6 +43,8 @@ pub struct Tally {
     pub unacknowledged: usize,
     /// Requests that were refused as too many: the disk was full.
     pub throttled: usize,
+    /// Servers that did not start, since not one byte was free, and said so.
+    pub refused_to_start: usize,
     /// Lines that the servers warned with.
     pub warnings: Vec<String>,
 }

@@ -273,6 +273,25 @@ pub(crate) struct ListRequest {
     pub(crate) token: Option<String>,
     /// Those of one status only.
     pub(crate) status: Option<&'static str>,
+    /// Those that began at that time or later.
+    pub(crate) since: Option<Timestamp>,
+    /// Those that began before.
+    pub(crate) until: Option<Timestamp>,
+    /// Those with this in their name.
+    pub(crate) name: Option<String>,
+    /// Those that failed with this error.
+    pub(crate) error: Option<String>,
+}
+
+impl ListRequest {
+    /// What is dear to look at comes last.
+    fn wants(&self, record: &Record) -> bool {
+        self.status.is_none_or(|status| record.status() == status)
+            && self.since.is_none_or(|since| record.started >= since)
+            && self.until.is_none_or(|until| record.started < until)
+            && self.name.as_deref().is_none_or(|name| record.summary().name().contains(name))
+            && self.error.as_deref().is_none_or(|error| record.describe().failure.error.as_deref() == Some(error))
+    }
 }
 
 /// The latest executions by ARN; the oldest are forgotten first.
@@ -408,7 +427,7 @@ impl Executions {
                 }
             }
         }
-        found.retain(|(_, record)| request.status.is_none_or(|status| record.status() == status));
+        found.retain(|(_, record)| request.wants(record));
         found.sort_unstable_by_key(|(position, _)| std::cmp::Reverse(*position));
         let more = found.len() > request.items_max;
         found.truncate(request.items_max);

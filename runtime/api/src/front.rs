@@ -1,13 +1,16 @@
-//! What connections ask: one service for whoever comes, or, behind a gate, a service for each account.
+//! What connections ask: one service for whoever comes, or, behind a gate, a service for each account; and pages beside
+//! the interfaces, for people.
 
 use crate::gate::Gate;
+use crate::pages::{self, Pages, ReplyBody};
 use crate::tls::Tls;
 use crate::{AcceptedStart, Audit, Service};
 use bytes::Bytes;
 use fleetstep_identity::Guard;
 use fleetstep_journal::Unfinished;
+use futures_util::FutureExt as _;
 use futures_util::future::Either;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
 use hyper::{Request, Response};
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +24,7 @@ pub struct Front {
     accounts: Accounts,
     gate: Option<Arc<Gate>>,
     tls: Option<Tls>,
+    pages: Option<Arc<dyn Pages>>,
 }
 
 /// The services of all accounts, the server's own among them. They are those that the server was started with: nothing
@@ -40,7 +44,7 @@ impl Front {
     pub fn new(own: Service, others: Vec<Service>) -> Self {
         let all = others.into_iter().chain([own.clone()]);
         let accounts = all.map(|service| (service.catalog().place().account.to_string(), service)).collect();
-        Self { own, accounts: Arc::new(accounts), gate: None, tls: None }
+        Self { own, accounts: Arc::new(accounts), gate: None, tls: None, pages: None }
     }
 
     /// Whoever has a key that `guard` knows is served, within its scopes, by the service of the key's account.
@@ -55,6 +59,19 @@ impl Front {
     #[must_use]
     pub fn with_tls(self, tls: Tls) -> Self {
         Self { tls: Some(tls), ..self }
+    }
+
+    /// Serves pages too.
+    #[must_use]
+    pub fn with_pages(self, pages: Arc<dyn Pages>) -> Self {
+        Self { pages: Some(pages), ..self }
+    }
+
+    /// Answers a request to an interface, as if it had come over a connection of the peer at `remote`.
+    pub async fn ask(&self, request: Request<Bytes>, remote: SocketAddr) -> Response<Bytes> {
+        let (head, body) = self.interfaces(request.map(Full::new), remote).await.into_parts();
+        let Ok(body) = body.collect().await;
+        Response::from_parts(head, body.to_bytes())
     }
 
     /// Whether there is a service for that account.
@@ -97,6 +114,22 @@ impl Front {
 
     /// Answers a request of the peer at `remote`.
     pub(crate) fn answer<B>(
+        &self,
+        request: Request<B>,
+        remote: SocketAddr,
+    ) -> impl Future<Output = Response<ReplyBody>> + use<'_, B>
+    where
+        B: Body<Data = Bytes>,
+    {
+        match &self.pages {
+            Some(pages) if pages.has(request.uri().path()) => {
+                Either::Right(Box::pin(pages::answer(&**pages, &self.own, request, remote)))
+            }
+            _ => Either::Left(self.interfaces(request, remote).map(|response| response.map(ReplyBody::Left))),
+        }
+    }
+
+    fn interfaces<B>(
         &self,
         request: Request<B>,
         remote: SocketAddr,

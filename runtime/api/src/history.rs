@@ -80,7 +80,7 @@ pub(crate) fn number_of_token(token: &str) -> Result<u64, InvalidToken> {
 pub(crate) struct Asked {
     logging: Logging,
     /// What is kept in memory: the higher of the two levels.
-    level: HistoryLevel,
+    pub(crate) level: HistoryLevel,
     /// Whether what is kept may be shown with its data.
     shows_data: bool,
 }

@@ -8,7 +8,9 @@ use crate::fault::{Fault, Kind};
 use crate::history::Asked;
 use fleetstep_catalog::{StateMachine, StateMachineStatus, Target};
 use fleetstep_document::{Document, Text};
-use fleetstep_engine::{Finished, Handle, Identity, OnFinish, Saturated, Start, Timestamp, clock};
+use fleetstep_engine::{
+    Ended, Finished, Handle, HistoryLevel, Identity, Meter, OnFinish, Outcome, Saturated, Start, Timestamp, clock,
+};
 use std::sync::Arc;
 
 /// An execution that is about to start.
@@ -52,8 +54,16 @@ impl Launch {
         input_bytes: usize,
     ) -> Result<Self, Fault> {
         machine.runnable.as_ref().map_err(|diagnostics| Fault::invalid_definition(diagnostics))?;
-        let asked = Asked::of(&machine, service.history_level());
+        let asked = Asked::of(&machine, service.next_history_level());
         Ok(Self { identity, machine, input, input_bytes, asked, key: None })
+    }
+
+    /// The same; its history is kept at that level at least.
+    pub(crate) fn with_history(self, level: HistoryLevel) -> Self {
+        if level == HistoryLevel::Off {
+            return self;
+        }
+        Self { asked: Asked::of(&self.machine, level.max(self.asked.map_or(level, |asked| asked.level))), ..self }
     }
 
     /// The same, known by a key.
@@ -62,7 +72,7 @@ impl Launch {
     }
 
     fn enter(&self, service: &Service, way: Way) -> Result<Option<Entry>, Fault> {
-        service.admission().enter(&self.machine.name, way)
+        service.admission().enter(&self.machine.name, way).inspect_err(|_| self.machine.meter.refuse(clock::now()))
     }
 
     fn start(&self, service: &Service) -> Start {
@@ -81,10 +91,13 @@ impl Launch {
     pub(crate) async fn run(&self, service: &Service) -> Result<Finished, Fault> {
         let _entry = self.enter(service, Way::Sync)?;
         match service.engine().run(self.start(service)).await {
-            Ok(finished) => Ok(finished),
+            Ok(finished) => {
+                measure(&self.machine.meter, &finished);
+                Ok(finished)
+            }
             Err(saturated) => {
                 forget_history(service, self.asked, &self.identity);
-                Err(refused(service, saturated))
+                Err(self.refused(service, saturated))
             }
         }
     }
@@ -105,7 +118,7 @@ impl Launch {
             Ok(()) => Ok(started),
             Err(saturated) => {
                 accepted.into_iter().for_each(Accepted::finish);
-                Err(refused(service, saturated))
+                Err(self.refused(service, saturated))
             }
         }
     }
@@ -137,14 +150,23 @@ impl Launch {
         let record = Record::running(Arc::clone(&identity), input.clone(), started, &stopper);
         service.executions().keep(&identity.execution_arn, record, input_bytes);
         let (executions, stoppable) = (service.executions().clone(), Arc::clone(&stopper));
+        let meter = Arc::clone(&self.machine.meter);
         let on_finish = move |finished: Finished| {
             stoppable.done();
+            measure(&meter, &finished);
             let bytes = input_bytes + output_bytes(&finished);
             executions.replace(Record::over(identity, input, finished), bytes);
             accepted.into_iter().for_each(Accepted::finish);
             drop(entry);
         };
         (stopper, start, Box::new(on_finish))
+    }
+
+    /// The engine has no room.
+    fn refused(&self, service: &Service, saturated: Saturated) -> Fault {
+        service.admission().refusals().count(Bound::ServerRunning);
+        self.machine.meter.refuse(clock::now());
+        saturated.into()
     }
 
     /// It began, or it was not let in and leaves nothing behind.
@@ -200,7 +222,7 @@ pub(crate) async fn detach_all(
                 Ok(()) => Ok((Arc::clone(&launch.identity), started)),
                 Err(saturated) => {
                     accepted.into_iter().for_each(Accepted::finish);
-                    Err(refused(service, saturated))
+                    Err(launch.refused(service, saturated))
                 }
             }
         });
@@ -213,10 +235,15 @@ pub(crate) async fn detach_all(
         .collect()
 }
 
-/// The engine has no room.
-fn refused(service: &Service, saturated: Saturated) -> Fault {
-    service.admission().refusals().count(Bound::ServerRunning);
-    saturated.into()
+/// Counts how one ended, and how long it took.
+fn measure(meter: &Meter, finished: &Finished) {
+    let ended = match finished.outcome {
+        Outcome::Succeeded(_) => Ended::Succeeded,
+        Outcome::Failed(_) => Ended::Failed,
+        Outcome::TimedOut(_) => Ended::TimedOut,
+        Outcome::Aborted(_) => Ended::Aborted,
+    };
+    meter.count(ended, finished.started, finished.stopped);
 }
 
 fn forget_history(service: &Service, asked: Option<Asked>, identity: &Identity) {

@@ -1,6 +1,8 @@
 //! `GET /metrics`: how the server stands to its bounds, in the text format that Prometheus reads. Everything is read when
 //! it is asked for; nothing is counted for its sake but refusals.
 
+mod metered;
+
 use crate::Service;
 use crate::admission::Bound;
 use crate::fault::Fault;
@@ -160,6 +162,7 @@ fn text(services: &[&Service]) -> String {
             line(&mut out, metric.name, &[("account", &service.catalog().place().account)], (metric.value)(service));
         }
     }
+    metered::write(&mut out, services);
     for metric in BOUNDED {
         bounded(&mut out, services, metric);
     }
@@ -212,7 +215,7 @@ fn about(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn line(out: &mut String, name: &str, labels: &[(&str, &str)], value: u64) {
+fn line(out: &mut String, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
     out.push_str(name);
     for (at, (label, text)) in labels.iter().enumerate() {
         out.push_str(if at == 0 { "{" } else { "," });

@@ -79,8 +79,17 @@ pub(crate) fn epoch_seconds(time: Timestamp) -> Document {
 
 /// A date of the plain interface: ISO 8601 in UTC, with milliseconds.
 pub(crate) fn iso_date(time: Timestamp) -> Document {
+    date(time, 3)
+}
+
+/// As [`iso_date`], with microseconds.
+pub(crate) fn iso_micros(time: Timestamp) -> Document {
+    date(time, 6)
+}
+
+fn date(time: Timestamp, digits: usize) -> Document {
     match jiff::Timestamp::from_microsecond(time.as_micros()) {
-        Ok(time) => Document::from(format!("{time:.3}")),
+        Ok(time) => Document::from(format!("{time:.digits$}")),
         // Beyond the year 9999: no clock says that.
         Err(_) => Document::NULL,
     }

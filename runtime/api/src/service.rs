@@ -1,6 +1,6 @@
 //! What answers a request, whichever connection it came over.
 
-use crate::admission::{Admission, Memory};
+use crate::admission::{Admission, Bucket, Memory};
 use crate::body::{self, BodyError, Budget};
 use crate::executions::{Description, Executions};
 use crate::fault::{Fault, Kind};
@@ -40,6 +40,8 @@ pub struct Options {
     /// What is kept in memory of the history of every execution, beyond what its state machine's
     /// `loggingConfiguration` asks for.
     pub history_level: HistoryLevel,
+    /// Of how many executions a second everything is kept, whatever their level; of none unless said.
+    pub history_samples_per_second: u32,
     /// Whether the AWS protocol describes, lists, stops and tells the history of express executions too, which the
     /// service refuses.
     pub aws_extensions: bool,
@@ -61,6 +63,11 @@ pub(crate) fn nothing_at(path: &str) -> Fault {
     Fault::new(Kind::NotFound, format!("There is nothing at {path}: the interface is below /v1/"))
 }
 
+fn samples(options: &Options) -> Option<Bucket> {
+    let each_second = options.history_samples_per_second;
+    (each_second > 0 && options.history_level != HistoryLevel::All).then(|| Bucket::new(each_second.into(), None))
+}
+
 /// The API over one catalog and one engine. Cheap to clone; every clone is the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
@@ -73,6 +80,8 @@ struct Shared {
     idempotency: Idempotency,
     executions: Executions,
     histories: Histories,
+    /// Lets executions be samples.
+    samples: Option<Bucket>,
     /// For the bodies that are still arriving.
     budget: Arc<Budget>,
     /// For the modules that are being taken in.
@@ -96,6 +105,7 @@ impl Service {
         let limits = &options.limits;
         let (executions, histories) = (Executions::new(limits), Histories::new(limits));
         let idempotency = Idempotency::new(limits);
+        let samples = samples(&options);
         let redaction = Arc::new(Redaction::new(&options.redact));
         let memory = Arc::new(Memory::new(options.admission.memory_bytes_max));
         let account = &catalog.place().account;
@@ -112,6 +122,7 @@ impl Service {
             idempotency,
             executions,
             histories,
+            samples,
             budget,
             uploads,
             connections,
@@ -138,6 +149,7 @@ impl Service {
             idempotency: Idempotency::new(&options.limits),
             executions: Executions::new(&options.limits),
             histories: Histories::new(&options.limits),
+            samples: samples(options),
             budget: Arc::clone(budget),
             uploads: Arc::clone(uploads),
             connections: Arc::clone(connections),
@@ -296,9 +308,12 @@ impl Service {
         &self.0.options.logs
     }
 
-    /// What the operator wants kept of every history.
-    pub(crate) fn history_level(&self) -> HistoryLevel {
-        self.0.options.history_level
+    /// What the operator wants kept of the next execution's history: of a sample, everything.
+    pub(crate) fn next_history_level(&self) -> HistoryLevel {
+        match &self.0.samples {
+            Some(samples) if samples.take(clock::now().as_micros()).is_ok() => HistoryLevel::All,
+            _ => self.0.options.history_level,
+        }
     }
 
     /// Whether `StartExecution` takes an execution's name for its key.

@@ -8,7 +8,7 @@ use crate::{StateMachineArn, StoreError, Version};
 use arcstr::literal;
 use fleetstep_asl::{Compilation, Diagnostic, Options, Resource};
 use fleetstep_document::{Document, ObjectBuilder, Text};
-use fleetstep_engine::{Identity, TaskHost};
+use fleetstep_engine::{Identity, Meter, TaskHost};
 use fleetstep_machine::{Program, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -203,6 +203,8 @@ pub struct StateMachine {
     pub tracing: Document,
     /// Program and host; the diagnostics, when a stored definition no longer compiles.
     pub runnable: Result<Runnable, Vec<Diagnostic>>,
+    /// How its executions ended lately; that of all revisions.
+    pub meter: Arc<Meter>,
     /// What the ARNs of its executions begin with, up to the name.
     pub(crate) execution_arn_prefix: Text,
     /// What its starts are pinned to. Another revision begins without.

@@ -30,6 +30,7 @@ mod style;
 mod svg;
 mod text;
 
+pub use fleetstep_asl::Format;
 pub use graph::{Edge, EdgeKind, End, Graph, Kind, Scope, ScopeId, State, StateId};
 pub use outline::{dot, mermaid};
 pub use overlay::{Overlay, StateRun, Status};

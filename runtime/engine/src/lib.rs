@@ -26,6 +26,7 @@ mod flight;
 mod held;
 mod history;
 mod host;
+mod meter;
 mod run;
 mod running;
 mod shard;
@@ -44,4 +45,5 @@ pub use fleetstep_machine::{
 };
 pub use history::{History, HistorySink};
 pub use host::{Call, Reply, ReplyFuture, TaskHost};
+pub use meter::{Counts, Ended, METER_WINDOW, Meter};
 pub use shard::{Key, Output, Shard};

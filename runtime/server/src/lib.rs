@@ -8,6 +8,7 @@ mod accounts;
 mod bounds;
 pub mod cli;
 mod commands;
+mod console;
 pub mod deploy;
 pub mod exposure;
 pub mod guests;

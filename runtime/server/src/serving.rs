@@ -1,6 +1,7 @@
 //! A server from settings and a deployment: the one way in which the command, the tests and the benches start it.
 
 use crate::accounts;
+use crate::console::with_console;
 use crate::deploy::Deployment;
 use crate::journal;
 use crate::runtime::Runtime;
@@ -47,6 +48,7 @@ pub async fn serve<S: Future<Output = ()>>(
     let service = Service::new(runtime.catalog, runtime.engine, options, report);
     let others = others.into_iter().map(|catalog| service.beside(catalog)).collect();
     let (front, audit) = settings.exposure.guard(Front::new(service, others), keys, &settings.region)?;
+    let front = if settings.console { with_console(front, &Limits::default()) } else { front };
     let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let stop = ready(listener.local_addr()?);
     let rerun = tokio::spawn(journal::rerun(front.clone(), unfinished));
@@ -73,6 +75,7 @@ fn options(settings: &Settings, logs: Logs, journal: Option<Arc<dyn Journal>>) -
             ..Limits::default()
         },
         history_level: settings.history_level,
+        history_samples_per_second: settings.history_samples,
         admission: settings.admission.clone(),
         aws_extensions: settings.aws_extensions,
         redact: settings.redact.clone(),

@@ -46,6 +46,8 @@ pub struct FileSettings {
     log_file: Option<PathBuf>,
     aws_extensions: Option<bool>,
     redact: Option<Vec<String>>,
+    history_samples: Option<u32>,
+    console: Option<bool>,
     idempotent_names: Option<bool>,
     idempotency_minutes: Option<u32>,
     pub(crate) keys: Option<PathBuf>,
@@ -117,6 +119,12 @@ pub struct ServerFlags {
     /// Keep the history of every execution in memory: OFF (what its loggingConfiguration asks for), FATAL, ERROR or ALL [default: OFF]
     #[arg(long, value_name = "LEVEL", ignore_case = true, hide_possible_values = true)]
     pub history_level: Option<Level>,
+    /// Keep the whole history of so many executions a second, whatever the level: what the console draws [default: 10]
+    #[arg(long, value_name = "N")]
+    pub history_samples: Option<u32>,
+    /// Serve the console at /console [default: true]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
+    pub console: Option<bool>,
     /// Write the events that loggingConfiguration asks for to standard output, as JSON lines
     #[arg(long)]
     pub log_stdout: bool,
@@ -224,6 +232,10 @@ pub struct Settings {
     pub aws_extensions: bool,
     /// Names of members that are not shown.
     pub redact: Vec<String>,
+    /// Of how many executions a second the whole history is kept.
+    pub history_samples: u32,
+    /// Whether there is a console.
+    pub console: bool,
     /// Whether a `StartExecution` is known again by its name.
     pub idempotent_names: bool,
     /// Minutes that an idempotency key is kept.
@@ -257,6 +269,8 @@ impl Default for Settings {
             log_file: None,
             aws_extensions: false,
             redact: Vec::new(),
+            history_samples: 10,
+            console: true,
             idempotent_names: false,
             idempotency_minutes: 10,
             exposure: Exposure::default(),
@@ -337,6 +351,8 @@ impl Settings {
             log_file: flags.log_file.or(file.log_file),
             aws_extensions: flags.aws_extensions || file.aws_extensions.unwrap_or(false),
             redact: file.redact.unwrap_or_default().into_iter().chain(flags.redact).collect(),
+            history_samples: flags.history_samples.or(file.history_samples).unwrap_or(defaults.history_samples),
+            console: flags.console.or(file.console).unwrap_or(defaults.console),
             idempotent_names: flags.idempotent_names || file.idempotent_names.unwrap_or(false),
             idempotency_minutes: flags
                 .idempotency_minutes

@@ -10,7 +10,7 @@ use crate::wasi::{Pipe, Streams};
 use crate::{Function, RESULT_BYTES_MAX, failure};
 use bytes::Bytes;
 use fleetstep_document::{Document, Text};
-use fleetstep_engine::{Call, Failure, Reply, clock};
+use fleetstep_engine::{Call, Ended, Failure, Reply, clock};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ struct Brief {
 pub(crate) fn start(permit: Permit, call: Call, label: Text) -> Reply {
     let began = clock::instant();
     let function = Arc::clone(&permit.function);
-    let patience = call.deadline.since(clock::now());
+    let patience = call.deadline.since(permit.began);
     let granted = function.config().timeout.min(patience);
     let at = |after| began.checked_add(after).unwrap_or_else(|| began + FOREVER);
     // At its own deadline the caller drops the call and says what that means; only the function's timeout is ours to say.
@@ -101,13 +101,15 @@ pub(crate) fn restrict(store: &mut Store<State>) {
 }
 
 /// The whole call. What it holds is let go in reverse order: the instance first, the permit last.
-async fn run(brief: Brief, mut call: Call) -> Answer {
+async fn run(mut brief: Brief, mut call: Call) -> Answer {
     let input = std::mem::replace(&mut call.input, Document::NULL).to_json_text();
     let function = Arc::clone(&brief.permit.function);
-    match &function.module.linked.code {
+    let answer = match &function.module.linked.code {
         Code::Task { pre, handle } => task(&brief, call, pre, handle, &input).await,
         Code::Command { .. } | Code::CoreCommand { .. } => command(&brief, call, &input).await,
-    }
+    };
+    brief.permit.ended = if answer.is_ok() { Ended::Succeeded } else { Ended::Failed };
+    answer
 }
 
 /// The store of one call. A command has its `streams`; those of a task are made when it asks for them.

@@ -8,7 +8,7 @@ use crate::sandbox::Shared;
 use crate::secrets::Mask;
 use crate::{FunctionConfig, LogLine, Module, Sandbox, failure};
 use fleetstep_document::Text;
-use fleetstep_engine::{Call, Reply};
+use fleetstep_engine::{Call, Ended, Meter, Reply, Timestamp, clock};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -32,6 +32,8 @@ struct Kept {
     logs: Logs,
     /// Calls that are under way, of all versions.
     running: AtomicU32,
+    /// How they ended lately.
+    meter: Meter,
     /// What bounds them beside the function's own concurrency.
     bounds: Option<Arc<CallBounds>>,
     /// In the rotation of the slow lane.
@@ -51,7 +53,7 @@ impl Function {
     pub fn new(sandbox: &Sandbox, name: Text, arn: Text, module: Arc<Module>, config: FunctionConfig) -> Arc<Self> {
         let places = places(&sandbox.shared.config);
         let bounds = sandbox.bounds.clone();
-        let kept = Kept { logs: Logs::default(), running: AtomicU32::new(0), bounds, places };
+        let kept = Kept { logs: Logs::default(), running: AtomicU32::new(0), meter: Meter::default(), bounds, places };
         Self::with(Arc::clone(&sandbox.shared), name, arn, module, config, Arc::new(kept))
     }
 
@@ -91,7 +93,10 @@ impl Function {
     pub fn invoke_as(self: &Arc<Self>, call: Call, label: &Text) -> Reply {
         match Permit::take(self, &call) {
             Some(permit) => call::start(permit, call, label.clone()),
-            None => Reply::Ready(Err(failure::throttled())),
+            None => {
+                self.kept.meter.refuse(clock::now());
+                Reply::Ready(Err(failure::throttled()))
+            }
         }
     }
 
@@ -125,6 +130,12 @@ impl Function {
         self.kept.running.load(Relaxed)
     }
 
+    /// How its calls ended lately. One that nobody waits for any more, or whose time was over, was aborted.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.kept.meter
+    }
+
     /// The newest `lines_max` lines of its log, oldest first.
     #[must_use]
     pub fn log(&self, lines_max: usize) -> Vec<LogLine> {
@@ -154,6 +165,9 @@ const RESERVED_ONE_IN: u32 = 10;
 pub(crate) struct Permit {
     pub(crate) function: Arc<Function>,
     _taken: Option<Taken>,
+    pub(crate) began: Timestamp,
+    /// How the call ended, once it did by itself.
+    pub(crate) ended: Ended,
 }
 
 impl Permit {
@@ -171,12 +185,13 @@ impl Permit {
             function.kept.running.fetch_sub(1, Relaxed);
             return None;
         }
-        Some(Self { function: Arc::clone(function), _taken: taken })
+        Some(Self { function: Arc::clone(function), _taken: taken, began: clock::now(), ended: Ended::Aborted })
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        self.function.kept.meter.count(self.ended, self.began, clock::now());
         self.function.shared.running.fetch_sub(1, Relaxed);
         self.function.kept.running.fetch_sub(1, Relaxed);
     }

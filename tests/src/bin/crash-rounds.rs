@@ -84,13 +84,14 @@ fn told(rounds: u32, tally: &Tally) -> ExitCode {
     }
     println!(
         "{rounds} rounds: {} acknowledged, {} lost, {} run again, {} doubles, {} run that were not acknowledged, {} \
-         requests refused",
+         requests refused, {} starts of the server refused",
         tally.acknowledged,
         tally.lost.len(),
         tally.run_again,
         tally.doubles,
         tally.unacknowledged,
-        tally.throttled
+        tally.throttled,
+        tally.refused_to_start
     );
     if tally.lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,6 +2,7 @@
 
 use super::load::Load;
 use super::{Known, Place, Tally, WORKFLOWS, create};
+use crate::program::Serving;
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
@@ -56,7 +57,7 @@ pub fn on_a_full_disk(folder: &Path, rounds: u32, seed: u64, tell: impl Fn(&str)
     }
     first.kill()?;
     for round in 1..=rounds {
-        let server = place.serve(&mut tally)?;
+        let server = place.serve_when_there_is_room(&ballast, &mut tally)?;
         let load = Load::begin(server.address);
         thread::sleep(Duration::from_millis(chance.u64(PART_MS)));
         fill(&ballast)?;
@@ -81,6 +82,21 @@ pub fn on_a_full_disk(folder: &Path, rounds: u32, seed: u64, tell: impl Fn(&str)
     empty(&ballast)?;
     known.come_to_an_end(&place, &mut tally)?;
     Ok(tally)
+}
+
+impl Place {
+    /// Serves; where not one byte is free for what a start has to write, the server says so and ends, and gets its
+    /// room.
+    fn serve_when_there_is_room(&self, ballast: &Path, tally: &mut Tally) -> Result<Serving> {
+        match self.serve(tally) {
+            Err(error) if error.to_string().contains("No space left on device") => {
+                tally.refused_to_start += 1;
+                empty(ballast)?;
+                self.serve(tally)
+            }
+            served => served,
+        }
+    }
 }
 
 /// Writes zeros until there is no room for one more.

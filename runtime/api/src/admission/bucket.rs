@@ -7,7 +7,7 @@ use std::time::Duration;
 const NANOS: f64 = 1e9;
 
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     /// Between two tokens, in nanoseconds.
     interval: i64,
     /// How far the time may be ahead: a burst's worth.
@@ -17,7 +17,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// One that gives so many tokens a second, and `burst` at once after a pause; a second's worth unless said, and at least one.
-    pub(super) fn new(rate: f64, burst: Option<u32>) -> Self {
+    pub(crate) fn new(rate: f64, burst: Option<u32>) -> Self {
         let interval = (NANOS / rate.max(f64::MIN_POSITIVE)).clamp(1.0, 1e18);
         let burst = burst.map_or(rate.ceil(), f64::from).max(1.0);
         let ahead_max = (interval * burst).min(i64::MAX as f64 / 4.0);
@@ -25,7 +25,7 @@ impl Bucket {
     }
 
     /// Takes a token at that time, in microseconds since 1970; or says after how long there will be one.
-    pub(super) fn take(&self, now_micros: i64) -> Result<(), Duration> {
+    pub(crate) fn take(&self, now_micros: i64) -> Result<(), Duration> {
         let now = now_micros.saturating_mul(1_000);
         let next = |full_at: i64| full_at.max(now) + self.interval;
         let allowed = |full_at| Some(next(full_at)).filter(|next| next - now <= self.ahead_max);

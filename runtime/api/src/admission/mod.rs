@@ -7,7 +7,7 @@ mod bucket;
 mod memory;
 
 use crate::fault::{Fault, Kind};
-use bucket::Bucket;
+pub(crate) use bucket::Bucket;
 use fleetstep_engine::clock;
 pub(crate) use memory::Memory;
 use std::collections::HashMap;

@@ -85,7 +85,8 @@ fn list(service: &Service, request: &Document) -> Result<Document, Fault> {
     checker.finish()?;
     let arn = arn.expect("it is required");
     service.state_machine(arn)?;
-    let request = ListRequest { items_max: page_items(page.items_max), token: page.token, status };
+    let request =
+        ListRequest { items_max: page_items(page.items_max), token: page.token, status, ..ListRequest::default() };
     let is_wanted = |origin: &_| redriven != Some("REDRIVEN") && is_of(origin, arn);
     let (page, token) = service.executions().list(&request, is_wanted)?;
     let items: Vec<_> = page.iter().map(|summary| summarized(summary).build()).collect();

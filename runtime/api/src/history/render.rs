@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::executions::{Origin, push_qualified};
 use crate::redaction::Redaction;
-use crate::reply::{epoch_seconds, iso_date};
+use crate::reply::{epoch_seconds, iso_micros};
 use fleetstep_catalog::Resource;
 use fleetstep_document::{Document, ObjectBuilder, Text};
 use fleetstep_engine::{Failure, Happening, HistoryEvent, TaskId};
@@ -50,7 +50,7 @@ impl Subject {
         let mut body = ObjectBuilder::with_capacity(5)
             .with("id", number(event.id))
             .with("previousEventId", number(event.previous))
-            .with("timestamp", iso_date(event.at))
+            .with("timestamp", iso_micros(event.at))
             .with("type", &*told.kind);
         if told.wrapper.is_some() {
             body.push("details", told.details.body.build());

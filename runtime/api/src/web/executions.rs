@@ -9,7 +9,7 @@ use crate::reply::{self, Reply, iso_date};
 use bytes::Bytes;
 use fleetstep_catalog::ExecutionArn;
 use fleetstep_document::{Document, ObjectBuilder};
-use fleetstep_engine::{Failure, clock};
+use fleetstep_engine::{Failure, Timestamp, clock};
 use hyper::StatusCode;
 use hyper::body::Body;
 
@@ -25,7 +25,14 @@ pub(super) fn list<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, F
             "token" => request.token = Some(value.into_owned()),
             "workflow" => workflow = Some(value.into_owned()),
             "status" => request.status = Some(named_status(&value)?),
-            _ => return Err(unknown_parameter(&name, "workflow, status, max_items, token")),
+            "since" => request.since = Some(moment(&name, &value)?),
+            "until" => request.until = Some(moment(&name, &value)?),
+            "name" => request.name = Some(value.into_owned()),
+            "error" => request.error = Some(value.into_owned()),
+            _ => {
+                let known = "workflow, status, error, name, since, until, max_items, token";
+                return Err(unknown_parameter(&name, known));
+            }
         }
     }
     let is_wanted = |origin: &Origin| {
@@ -43,6 +50,14 @@ fn named_status(name: &str) -> Result<&'static str, Fault> {
         let message = format!("'status' must be one of {}, but it is '{name}'", STATUSES.join(", "));
         Fault::new(Kind::ValidationException, message)
     })
+}
+
+fn moment(name: &str, value: &str) -> Result<Timestamp, Fault> {
+    let moment = value.parse::<jiff::Timestamp>().map_err(|_| {
+        let message = format!("'{name}' must be a time such as 2026-11-22T16:10:37Z, but it is '{value}'");
+        Fault::new(Kind::ValidationException, message)
+    })?;
+    Ok(Timestamp::from_micros(moment.as_microsecond()))
 }
 
 fn summarized(summary: &Summary) -> ObjectBuilder {

@@ -5,6 +5,7 @@ mod executions;
 mod functions;
 mod routes;
 mod settings;
+mod stats;
 mod workflows;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub(crate) async fn serve<B: Body<Data = Bytes>>(
         Route::Execution => executions::get(&call),
         Route::Executions => executions::list(&call),
         Route::History => executions::history(&call),
+        Route::Stats => stats::all(&call),
         Route::Stop => executions::stop(call).await,
     }
 }

@@ -3,7 +3,8 @@
 use super::{Call, has_json, is_json, listing, media_type, text, unknown_parameter, unsupported_media_type};
 use crate::admission::Way;
 use crate::aws::copy_input;
-use crate::fault::{Fault, outcome_status};
+use crate::fault::{Fault, Kind, outcome_status};
+use crate::history::named_level;
 use crate::idempotency::{Answer, key_of, start_once};
 use crate::launch::Launch;
 use crate::limits::INPUT_BYTES_MAX;
@@ -15,7 +16,7 @@ use fleetstep_catalog::{
     UpdateStateMachine, WorkflowType,
 };
 use fleetstep_document::{Document, ObjectBuilder, Text, write_string};
-use fleetstep_engine::{Finished, Identity, Outcome, Timestamp};
+use fleetstep_engine::{Finished, HistoryLevel, Identity, Outcome, Timestamp};
 use hyper::body::Body;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Method, StatusCode};
@@ -182,11 +183,12 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic) -> Document {
 
 /// `POST /v1/workflows/NAME/run`, `…/NAME:VERSION/run`, `…/NAME:ALIAS/run`
 pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
-    let mut name = None;
+    let (mut name, mut level) = (None, HistoryLevel::Off);
     for (parameter, value) in call.query() {
         match &*parameter {
             "name" => name = Some(value.into_owned()),
-            _ => return Err(unknown_parameter(&parameter, "name")),
+            "history" => level = history_level(&value)?,
+            _ => return Err(unknown_parameter(&parameter, "name, history")),
         }
     }
     if let Some(name) = &name {
@@ -196,7 +198,7 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let (service, head) = (call.service, call.head);
     let bytes = call.read(INPUT_BYTES_MAX).await?;
     let input = if has_json(&head.headers, &bytes)? { copy_input(text(&bytes)?)? } else { Document::empty_object() };
-    let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?;
+    let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?.with_history(level);
     let is_async = responds_async(&head.headers);
     if let Some(key) = idempotency_key(&head.headers)? {
         let way = if is_async { Way::Async } else { Way::Sync };
@@ -213,6 +215,13 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let (status, body) = finished_body(&launch.identity, &finished);
     launch.keep(service, finished, body.len());
     Ok(finished_reply(&arn, status, body.into()))
+}
+
+fn history_level(name: &str) -> Result<HistoryLevel, Fault> {
+    named_level(name).ok_or_else(|| {
+        let message = format!("'history' must be OFF, FATAL, ERROR or ALL, but it is '{name}'");
+        Fault::new(Kind::ValidationException, message)
+    })
 }
 
 /// The key of a start that may come twice (draft-ietf-httpapi-idempotency-key-header).

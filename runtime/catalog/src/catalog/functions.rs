@@ -11,7 +11,7 @@ use crate::{
 };
 use bytes::Bytes;
 use fleetstep_document::Text;
-use fleetstep_engine::clock;
+use fleetstep_engine::{Counts, Meter, clock};
 use fleetstep_wasm::{Module, ModuleError};
 use std::sync::Arc;
 
@@ -59,6 +59,19 @@ impl Catalog {
     pub async fn delete_function(&self, name: &str) -> Result<(), FunctionError> {
         let arn = FunctionArn::new(self.place(), name)?;
         self.change(move |inner| async move { inner.delete_function(&arn).await }).await
+    }
+
+    /// Every function, by name: calls that are under way, and how its calls ended. One that cannot be loaded has none.
+    #[must_use]
+    pub fn function_counts(&self, count: impl Fn(&Meter) -> Counts) -> Vec<(Text, u32, Counts)> {
+        let mut all = self.inner.functions.all();
+        all.sort_unstable_by(|a, b| a.description.name.cmp(&b.description.name));
+        let counted = |deployed: &Arc<Deployed>| {
+            let function = deployed.function.as_ref();
+            let counts = function.map(|function| count(function.meter())).unwrap_or_default();
+            (deployed.description.name.clone(), function.map_or(0, |function| function.running()), counts)
+        };
+        all.iter().map(counted).collect()
     }
 
     /// The functions by name.

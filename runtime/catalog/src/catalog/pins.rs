@@ -247,6 +247,7 @@ impl Inner {
             tracing,
             runnable,
             execution_arn_prefix: execution_arn_prefix(&arn),
+            meter: Arc::default(),
             pin: PinCache::default(),
             arn,
         }))

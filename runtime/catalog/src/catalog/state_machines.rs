@@ -85,6 +85,14 @@ impl Catalog {
         let all = self.inner.machines.iter().map(|published| Arc::clone(&published.machine)).collect();
         page(all, |machine: &Arc<StateMachine>| machine.name.clone(), request)
     }
+
+    /// Every state machine, by name.
+    #[must_use]
+    pub fn state_machines(&self) -> Vec<Arc<StateMachine>> {
+        let mut all: Vec<_> = self.inner.machines.iter().map(|published| Arc::clone(&published.machine)).collect();
+        all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
 }
 
 /// The three changes. Their caller is the only one who changes anything.
@@ -118,6 +126,7 @@ impl Inner {
             tracing: tracing_or_default(request.tracing),
             runnable,
             execution_arn_prefix: execution_arn_prefix(&arn),
+            meter: Arc::default(),
             pin: PinCache::default(),
             arn,
         };

@@ -1,5 +1,6 @@
 //! What is drawn, looked at as geometry.
 
+#![allow(clippy::print_stderr)] // What was found, and what was left out, is told.
 mod collection;
 mod data;
 mod geometry;

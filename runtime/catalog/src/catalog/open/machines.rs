@@ -120,6 +120,7 @@ fn machine_of(arn: StateMachineArn, record: StateMachineRecord, programs: &Progr
         tracing: record::document(&record.tracing)?,
         runnable,
         execution_arn_prefix: execution_arn_prefix(&arn),
+        meter: Arc::default(),
         pin: PinCache::default(),
         arn,
     })

@@ -1,0 +1,158 @@
+//! One workflow: its diagram, its definition, how it does, and a form that starts it; and the form that deploys one.
+
+use crate::Answer;
+use crate::ask::{Problem, Sent, Visitor, part};
+use crate::executions;
+use crate::page::{Page, Tab, facts};
+use crate::shown::{date, visible};
+use crate::workflows::{array, figures};
+use fleetstep_diagram::{Format, Graph, Options, Overlay, Theme, svg};
+use http::{Method, StatusCode};
+use maud::{Markup, PreEscaped, html};
+use serde_json::Value;
+
+/// What a new workflow begins with.
+const EXAMPLE: &str = r#"{
+  "StartAt": "Greet",
+  "States": {
+    "Greet": {
+      "Type": "Pass",
+      "Parameters": {"text.$": "States.Format('Hello, {}!', $.name)"},
+      "End": true
+    }
+  }
+}
+"#;
+/// The longest input that a form is filled with, in characters.
+const INPUT_SHOWN_MAX: usize = 262_144;
+
+pub(crate) async fn page(visitor: &Visitor<'_>, name: &str) -> Result<Page, Problem> {
+    let workflow = visitor.get(&format!("/v1/workflows/{}", part(name))).await?;
+    let stats = visitor.get("/v1/stats").await?;
+    // A version or an alias is counted with its workflow.
+    let plain = name.split(':').next().unwrap_or(name);
+    let stats = array(&stats["workflows"]).iter().find(|stats| stats["name"] == plain).cloned().unwrap_or_default();
+    let newest = executions::newest(visitor, plain).await?;
+    let input = visitor.query("input").unwrap_or_else(|| "{}".to_owned());
+    Ok(Page::new(name, Tab::Workflows)
+        .with_live("figures", figured(&stats))
+        .with("start", start_form(name, &input))
+        .with("diagram", drawn(&workflow, &Overlay::default(), name))
+        .with_live("newest", html! { h2 { "Latest executions" } (newest) })
+        .with("definition", definition(&workflow, name)))
+}
+
+fn figured(stats: &Value) -> Markup {
+    let terms = ["Starts/s", "Succeeded", "Failed", "Throttled", "p50", "p99"];
+    let values: Vec<_> = terms.into_iter().zip(figures(stats)).collect();
+    html! { (facts(&values)) p.note { "Figures are of the last minute." } }
+}
+
+fn start_form(name: &str, input: &str) -> Markup {
+    let input: String = input.chars().take(INPUT_SHOWN_MAX).collect();
+    html! {
+        form.card method="post" action={ "/console/workflows/" (part(name)) "/start" } {
+            label for="input" { "Input" }
+            textarea #input name="input" rows="5" spellcheck="false" { (input) }
+            div.actions {
+                button.primary { "Start" }
+                span.hint { "The run is shown as it goes on." }
+            }
+        }
+    }
+}
+
+/// The picture of a definition, with a run on it.
+pub(crate) fn drawn(workflow: &Value, overlay: &Overlay, title: &str) -> Markup {
+    let format = if workflow["format"] == "yaml" { Format::Yaml } else { Format::Json };
+    let options = Options {
+        theme: Theme::Page,
+        title: Some(format!("Diagram of {title}")),
+        is_interactive: false,
+        ..Options::default()
+    };
+    let picture = Graph::read(workflow["definition"].as_str().unwrap_or_default(), format)
+        .and_then(|graph| svg(&graph, overlay, &options));
+    html! {
+        h2.hidden { "Diagram" }
+        @match picture {
+            Ok(picture) => div.diagram tabindex="0" role="region" aria-label="Diagram" { (PreEscaped(picture)) },
+            Err(error) => p.empty { "There is no picture: " (error.to_string()) },
+        }
+    }
+}
+
+fn definition(workflow: &Value, name: &str) -> Markup {
+    let text = workflow["definition"].as_str().unwrap_or_default();
+    html! {
+        details {
+            summary { "Definition" }
+            (facts(&[
+                ("Updated", date(&workflow["updateDate"])),
+                ("ARN", html! { code { (workflow["stateMachineArn"].as_str().unwrap_or_default()) } }),
+            ]))
+            pre tabindex="0" { code { (visible(text)) } }
+            p.actions { a.button href={ "/console/deploy?name=" (part(name)) } { "Change it" } }
+        }
+    }
+}
+
+/// Starts an execution, and goes to its page.
+pub(crate) async fn start(visitor: &Visitor<'_>, name: &str) -> Result<Answer, Problem> {
+    let input = visitor.field("input").unwrap_or_else(|| "{}".to_owned());
+    let path = format!("/v1/workflows/{}/run?history=ALL", part(name));
+    let prefer = [("prefer", "respond-async")];
+    match visitor.ask(Method::POST, &path, Sent::Json(input.clone()), &prefer).await {
+        Ok(started) => {
+            let arn = started["executionArn"].as_str().unwrap_or_default();
+            Ok(Answer::Redirect(format!("/console/executions/{}", part(arn))))
+        }
+        // What was typed is not lost.
+        Err(problem) if problem.status == StatusCode::BAD_REQUEST => {
+            let page = Page::new(name, Tab::Workflows)
+                .with("problem", crate::explained(&problem))
+                .with("start", start_form(name, &input));
+            Ok(Answer::Page(Page { status: problem.status, ..page }))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The form that deploys a workflow: empty, or with one that is there.
+pub(crate) async fn deploy_page(visitor: &Visitor<'_>) -> Result<Page, Problem> {
+    let Some(name) = visitor.query("name") else { return Ok(deploy_form("", EXAMPLE, None)) };
+    let workflow = visitor.get(&format!("/v1/workflows/{}", part(&name))).await?;
+    Ok(deploy_form(&name, workflow["definition"].as_str().unwrap_or_default(), None))
+}
+
+fn deploy_form(name: &str, definition: &str, problem: Option<&Problem>) -> Page {
+    let form = html! {
+        @if let Some(problem) = problem { (crate::explained(problem)) }
+        form.card method="post" action="/console/deploy" {
+            label for="name" { "Name" }
+            input #name name="name" required maxlength="80" value=(name) autocomplete="off";
+            label for="definition" { "Definition, in Amazon States Language: JSON or YAML" }
+            textarea #definition name="definition" rows="22" spellcheck="false" required { (definition) }
+            div.actions { button.primary { "Deploy" } a href="/console" { "Cancel" } }
+        }
+    };
+    Page::new(if name.is_empty() { "Deploy a workflow" } else { "Change a workflow" }, Tab::Workflows)
+        .with("deploy", form)
+}
+
+/// Deploys a workflow, and goes to its page; or shows what is wrong with it.
+pub(crate) async fn deploy(visitor: &Visitor<'_>) -> Result<Answer, Problem> {
+    let field = |name| visitor.field(name).unwrap_or_default();
+    let (name, definition) = (field("name").trim().to_owned(), field("definition"));
+    let is_json = definition.trim_start().starts_with('{');
+    let media_type = if is_json { "application/json" } else { "application/yaml" };
+    let sent = Sent::Bytes(media_type, definition.clone().into());
+    match visitor.ask(Method::PUT, &format!("/v1/workflows/{}", part(&name)), sent, &[]).await {
+        Ok(_) => Ok(Answer::Redirect(format!("/console/workflows/{}", part(&name)))),
+        Err(problem) if problem.status == StatusCode::UNAUTHORIZED => Err(problem),
+        Err(problem) => {
+            let page = deploy_form(&name, &definition, Some(&problem));
+            Ok(Answer::Page(Page { status: problem.status, ..page }))
+        }
+    }
+}
