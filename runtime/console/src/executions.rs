@@ -2,7 +2,7 @@
 
 use crate::ask::{Problem, Visitor, part};
 use crate::page::{Page, Tab, table};
-use crate::shown::{date, duration, micros_between, micros_of, status};
+use crate::shown::{date, duration, status};
 use crate::workflows::array;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -93,8 +93,5 @@ fn row(execution: &Value) -> Vec<Markup> {
 
 /// How long an execution took.
 pub(crate) fn took(execution: &Value) -> String {
-    match (micros_of(&execution["startDate"]), micros_of(&execution["stopDate"])) {
-        (Some(from), Some(to)) => duration(micros_between(from, to)),
-        _ => "…".to_owned(),
-    }
+    execution["durationMicros"].as_i64().map_or_else(|| "…".to_owned(), duration)
 }

@@ -58,8 +58,8 @@ struct Reader {
     run: Run,
     /// Which visit an event belongs to.
     visit_of: HashMap<u64, usize>,
-    /// Which iteration an event belongs to.
-    iteration_of: HashMap<u64, u64>,
+    /// Which iteration begins with an event.
+    iterations: HashMap<u64, u64>,
 }
 
 impl Run {
@@ -122,9 +122,6 @@ impl Reader {
         if let Some(state) = kind.strip_suffix("StateEntered") {
             return self.enter(id, before, at, state, details);
         }
-        if let Some(iteration) = self.iteration_of.get(&before).copied() {
-            self.iteration_of.insert(id, iteration);
-        }
         if kind.starts_with("Execution") {
             return self.end(kind, before, at, details);
         }
@@ -138,9 +135,7 @@ impl Reader {
         }
         self.visit_of.insert(id, visit);
         if kind == "MapIterationStarted" {
-            self.iteration_of.insert(id, details["index"].as_u64().unwrap_or(0));
-        } else if kind.starts_with("MapIteration") {
-            self.iteration_of.remove(&id);
+            self.iterations.insert(id, details["index"].as_u64().unwrap_or(0));
         }
         self.happen(visit, kind, at, details);
     }
@@ -156,10 +151,9 @@ impl Reader {
         let from = last.filter(|last| within != Some(*last));
         let from = from.map_or_else(String::new, |from| self.run.visits[from].state.clone());
         self.run.transitions.push((from, name.clone()));
-        let iteration = self.iteration_of.get(&before).copied();
-        if let Some(iteration) = iteration {
-            self.iteration_of.insert(id, iteration);
-        }
+        // What begins with an iteration belongs to it, and so does all that follows within it or is around what follows.
+        let around = || last.and_then(|last| self.run.visits[last].iteration);
+        let iteration = self.iterations.get(&before).copied().or_else(around);
         self.visit_of.insert(id, self.run.visits.len());
         self.run.visits.push(Visit {
             state: name,
@@ -235,7 +229,7 @@ impl Reader {
             visit.is_failing = false;
         } else if kind.ends_with("StateAborted") {
             visit.left = Some(at);
-            visit.status = Status::Cancelled;
+            visit.status = if visit.is_failing { Status::Failed } else { Status::Cancelled };
         }
     }
 

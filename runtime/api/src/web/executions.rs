@@ -71,6 +71,7 @@ fn summarized(summary: &Summary) -> ObjectBuilder {
     body.push("startDate", iso_date(*started));
     if let Some(stopped) = stopped {
         body.push("stopDate", iso_date(*stopped));
+        body.push("durationMicros", stopped.as_micros().saturating_sub(started.as_micros()));
     }
     body
 }
