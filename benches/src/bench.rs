@@ -2,8 +2,8 @@
 
 use crate::figure::Report;
 use crate::{
-    call, compare, document, expr, functions, http2, idle, inprocess, journal, neighbours, parked, start_up, starts,
-    step,
+    call, compare, console, document, expr, functions, http2, idle, inprocess, journal, neighbours, parked, start_up,
+    starts, step,
 };
 use anyhow::Result;
 
@@ -81,6 +81,7 @@ pub(crate) const BENCHES: &[Bench] = &[
     bench("million", Cores::All, 5, "a million executions in Wait at once, all ending right", parked::million),
     bench("idle", Cores::All, 3, "CPU of an idle server with 100 workflows and functions", idle::measure),
     bench("start-up", Cores::All, 3, "start of the binary with 100 functions in the artefact cache", start_up::measure),
+    bench("console", Cores::All, 3, "the console under load: its pages, and what it costs", console::measure),
     bench("neighbours", Cores::All, 3, "a workflow's latency beside hostile ones", neighbours::measure),
 ];
 

@@ -12,6 +12,7 @@
 mod bench;
 mod call;
 mod compare;
+mod console;
 mod document;
 mod echo;
 mod expr;
@@ -43,6 +44,7 @@ pub use compare::main as compare;
 pub use figures::main as figures;
 pub use regress::main as regress;
 
+use fleetstep_server::cli;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,7 +56,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[must_use]
 pub fn main(command: fn() -> anyhow::Result<ExitCode>) -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
-        Some(server::SERVE) => return fleetstep_server::cli::main(),
+        Some(server::SERVE | cli::COMPILE | console::LOAD) => return cli::main(),
         Some(server::ECHO) => echo::serve().map(|()| ExitCode::SUCCESS),
         _ => command(),
     };

@@ -5,6 +5,7 @@ mod architecture;
 mod clients;
 mod command_line;
 mod conformance;
+mod console;
 mod crash;
 mod hostile;
 mod identity;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use fleetstep_catalog::{InvalidToken, decode_token, encode_token};
 use fleetstep_document::{Document, ObjectBuilder, Text, View};
 use fleetstep_engine::{Failure, Finished, Handle, Identity, Outcome, Timestamp};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Enough that two threads seldom meet in one.
@@ -417,22 +417,29 @@ impl Executions {
         is_wanted: impl Fn(&Origin) -> bool,
     ) -> Result<(Vec<Summary>, Option<String>), InvalidToken> {
         let before = request.token.as_deref().map(decode_position).transpose()?;
-        let mut found: Vec<(Position, Record)> = Vec::new();
+        // One more than the page has: it says whether there are more. The oldest comes first to go.
+        let found_max = request.items_max.saturating_add(1);
+        let mut found: BTreeMap<Position, Record> = BTreeMap::new();
         for shard in &*self.0 {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            for Entry { key, record, .. } in &shard.entries {
+            // The newest mostly come last, so that most of the others are not looked at for more than their time.
+            for Entry { key, record, .. } in shard.entries.iter().rev() {
                 let position = (record.started, *key);
-                if before.is_none_or(|before| position < before) && is_wanted(&record.origin) {
-                    found.push((position, record.clone()));
+                let is_new_enough =
+                    found.len() < found_max || found.keys().next().is_some_and(|oldest| position > *oldest);
+                let is_here = is_new_enough && before.is_none_or(|before| position < before);
+                if is_here && is_wanted(&record.origin) && request.wants(record) {
+                    found.insert(position, record.clone());
+                    if found.len() > found_max {
+                        found.pop_first();
+                    }
                 }
             }
         }
-        found.retain(|(_, record)| request.wants(record));
-        found.sort_unstable_by_key(|(position, _)| std::cmp::Reverse(*position));
         let more = found.len() > request.items_max;
-        found.truncate(request.items_max);
-        let token = found.last().filter(|_| more).map(|(position, _)| encode_position(*position));
-        Ok((found.iter().map(|(_, record)| record.summary()).collect(), token))
+        let page: Vec<_> = found.iter().rev().take(request.items_max).collect();
+        let token = page.last().filter(|_| more).map(|(position, _)| encode_position(**position));
+        Ok((page.iter().map(|(_, record)| record.summary()).collect(), token))
     }
 
     /// How many there are, and what they hold, in bytes.

@@ -5,6 +5,7 @@
 //! `history_level`, for the memory alone. Where neither does, an execution starts without a recorder, and nothing
 //! here costs it anything.
 
+mod followed;
 mod kept;
 mod log;
 mod render;
@@ -12,6 +13,7 @@ mod render;
 pub(crate) use kept::{Histories, HistoryRequest};
 pub use log::{LogSink, Logs};
 
+use self::followed::Followed;
 use crate::Service;
 use crate::executions::document_bytes;
 use crate::redaction::Redaction;
@@ -95,13 +97,21 @@ impl Asked {
     }
 
     /// Begins to collect the history of an execution.
-    pub(crate) fn record(self, service: &Service, identity: &Arc<Identity>, resources: &Arc<[Resource]>) -> History {
+    pub(crate) fn record(
+        self,
+        service: &Service,
+        identity: &Arc<Identity>,
+        machine: &StateMachine,
+        resources: &Arc<[Resource]>,
+    ) -> History {
         let (identity, resources) = (Arc::clone(identity), Arc::clone(resources));
         let subject = Arc::new(Subject { identity, resources, redaction: Arc::clone(service.redaction()) });
         let (histories, logs) = (service.histories().clone(), service.logs().clone());
         histories.begin(&subject, self.level, self.shows_data);
         let logs = (self.logging.level != HistoryLevel::Off && logs.is_open()).then_some((self.logging, logs));
-        History { level: self.level, sink: Box::new(Recorder { subject, histories, logs }) }
+        // At a lower level most events are missing.
+        let followed = (self.level == HistoryLevel::All).then(|| Followed::new(Arc::clone(&machine.states)));
+        History { level: self.level, sink: Box::new(Recorder { subject, histories, logs, followed }) }
     }
 }
 
@@ -110,10 +120,14 @@ struct Recorder {
     subject: Arc<Subject>,
     histories: Histories,
     logs: Option<(Logging, Logs)>,
+    followed: Option<Followed>,
 }
 
 impl HistorySink for Recorder {
     fn take(&mut self, events: &mut Vec<HistoryEvent>) {
+        if let Some(followed) = &mut self.followed {
+            events.iter().for_each(|event| followed.follow(event));
+        }
         let weighed: Vec<_> = events.drain(..).map(|event| (event_bytes(&event), event)).collect();
         if let Some((logging, logs)) = &self.logs {
             let asked = weighed.iter().filter(|(_, event)| event.what.level() <= logging.level);

@@ -83,7 +83,7 @@ impl Launch {
             identity: Arc::clone(&self.identity),
             input: self.input.clone(),
             seed: fastrand::u64(..),
-            history: self.asked.map(|asked| asked.record(service, &self.identity, &runnable.resources)),
+            history: self.asked.map(|asked| asked.record(service, &self.identity, &self.machine, &runnable.resources)),
         }
     }
 

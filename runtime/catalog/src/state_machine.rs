@@ -8,7 +8,7 @@ use crate::{StateMachineArn, StoreError, Version};
 use arcstr::literal;
 use fleetstep_asl::{Compilation, Diagnostic, Options, Resource};
 use fleetstep_document::{Document, ObjectBuilder, Text};
-use fleetstep_engine::{Identity, Meter, TaskHost};
+use fleetstep_engine::{Identity, Meter, Meters, TaskHost};
 use fleetstep_machine::{Program, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -205,6 +205,8 @@ pub struct StateMachine {
     pub runnable: Result<Runnable, Vec<Diagnostic>>,
     /// How its executions ended lately; that of all revisions.
     pub meter: Arc<Meter>,
+    /// How its states did lately, in those executions whose history was collected.
+    pub states: Arc<Meters>,
     /// What the ARNs of its executions begin with, up to the name.
     pub(crate) execution_arn_prefix: Text,
     /// What its starts are pinned to. Another revision begins without.

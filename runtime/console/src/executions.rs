@@ -2,7 +2,7 @@
 
 use crate::ask::{Problem, Visitor, part};
 use crate::page::{Page, Tab, table};
-use crate::shown::{date, duration, status};
+use crate::shown::{date, duration, status, visible};
 use crate::workflows::array;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -83,8 +83,8 @@ fn row(execution: &Value) -> Vec<Markup> {
     let text = |name: &str| execution[name].as_str().unwrap_or_default();
     let workflow = text("stateMachineArn").rsplit(':').next().unwrap_or_default();
     vec![
-        html! { a.name href={ "/console/executions/" (part(text("executionArn"))) } { (text("name")) } },
-        html! { a href={ "/console/workflows/" (part(workflow)) } { (workflow) } },
+        html! { a.name href={ "/console/executions/" (part(text("executionArn"))) } { (visible(text("name"))) } },
+        html! { a href={ "/console/workflows/" (part(workflow)) } { (visible(workflow)) } },
         status(text("status")),
         date(&execution["startDate"]),
         html! { (took(execution)) },

@@ -27,7 +27,7 @@ pub(crate) async fn list(visitor: &Visitor<'_>) -> Result<Page, Problem> {
 
 fn row(function: &Value) -> Vec<Markup> {
     let name = function["name"].as_str().unwrap_or_default();
-    let mut row = vec![html! { a href={ "/console/functions/" (part(name)) } { (name) } }];
+    let mut row = vec![html! { a href={ "/console/functions/" (part(name)) } { (visible(name)) } }];
     row.extend(figures(function));
     row.push(html! { (count(function["running"].as_u64().unwrap_or(0))) });
     row

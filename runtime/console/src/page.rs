@@ -1,5 +1,6 @@
 //! What all pages have: the frame, the navigation, regions that may change while one looks.
 
+use crate::shown::visible;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 use maud::{DOCTYPE, Markup, html};
@@ -73,7 +74,7 @@ impl Page {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
-                    title { (self.title) " · Fleetstep" }
+                    title { (visible(&self.title)) " · Fleetstep" }
                     link rel="stylesheet" href="/console/assets/console.css";
                     link rel="stylesheet" href="/console/assets/diagram.css";
                     link rel="icon" href="/console/assets/icon.svg" type="image/svg+xml";
@@ -93,7 +94,7 @@ impl Page {
                         }
                     }
                     main #main data-live=[self.is_live.then_some("true")] {
-                        h1 { (self.title) }
+                        h1 { (visible(&self.title)) }
                         p #live-state .note role="status" hidden {}
                         @for region in &self.regions {
                             section id=(region.id) { (region.html) }

@@ -286,3 +286,116 @@ fn data(details: &Value, name: &str) -> Option<Value> {
 pub(crate) fn took(visit: &Visit) -> String {
     visit.left.map_or_else(|| "…".to_owned(), |left| duration(micros_between(visit.entered, left)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Events as `(number, number of the one before, type, details)`, a millisecond apart.
+    fn run(events: &[(u64, u64, &str, Value)]) -> Run {
+        let told = |(id, before, kind, details): &(u64, u64, &str, Value)| {
+            let timestamp = format!("2026-11-22T16:10:37.{id:03}000Z");
+            json!({"id": id, "previousEventId": before, "type": kind, "timestamp": timestamp, "details": details})
+        };
+        Run::of(&events.iter().map(told).collect::<Vec<_>>())
+    }
+
+    fn of(run: &Run) -> Vec<(&str, &str, u32, Option<u64>)> {
+        run.visits.iter().map(|visit| (&*visit.state, visit.status.name(), visit.attempts, visit.iteration)).collect()
+    }
+
+    fn named(name: &str) -> Value {
+        json!({"name": name})
+    }
+
+    #[test]
+    fn a_task_that_is_tried_again_and_one_that_is_caught() {
+        let error = json!({"error": "E", "cause": "because"});
+        let run = run(&[
+            (1, 0, "ExecutionStarted", json!({})),
+            (2, 0, "TaskStateEntered", named("A")),
+            (3, 2, "LambdaFunctionScheduled", json!({})),
+            (4, 3, "LambdaFunctionFailed", error.clone()),
+            (5, 4, "LambdaFunctionScheduled", json!({})),
+            (6, 5, "LambdaFunctionSucceeded", json!({})),
+            (7, 6, "TaskStateExited", named("A")),
+            (8, 7, "TaskStateEntered", named("B")),
+            (9, 8, "TaskScheduled", json!({})),
+            (10, 9, "TaskTimedOut", json!({"error": "States.Timeout"})),
+            (11, 10, "TaskStateExited", named("B")),
+            (12, 11, "PassStateEntered", named("C")),
+            (13, 12, "PassStateExited", named("C")),
+            (14, 13, "ExecutionSucceeded", json!({})),
+        ]);
+        assert_eq!(of(&run), [("A", "retried", 2, None), ("B", "caught", 1, None), ("C", "succeeded", 0, None)]);
+        assert_eq!(run.visits[0].failure, Some(Failure { error: "E".into(), cause: "because".into() }));
+        let overlay = run.overlay();
+        let made: Vec<_> = overlay.transitions.iter().map(|(from, to)| format!("{from}>{to}")).collect();
+        assert_eq!(made, [">A", "A>B", "B>C", "C>"]);
+        assert_eq!((run.visits[0].left.unwrap() - run.visits[0].entered, overlay.states["A"].attempts), (5_000, 2));
+    }
+
+    #[test]
+    fn iterations_of_a_map_of_which_one_fails() {
+        let run = run(&[
+            (1, 0, "ExecutionStarted", json!({})),
+            (2, 0, "MapStateEntered", named("M")),
+            (3, 2, "MapStateStarted", json!({"length": 2})),
+            (4, 3, "MapIterationStarted", json!({"name": "M", "index": 0})),
+            (5, 4, "TaskStateEntered", named("T")),
+            (6, 5, "TaskScheduled", json!({})),
+            (7, 3, "MapIterationStarted", json!({"name": "M", "index": 1})),
+            (8, 7, "TaskStateEntered", named("T")),
+            (9, 8, "TaskScheduled", json!({})),
+            (10, 9, "TaskFailed", json!({"error": "E"})),
+            (11, 10, "MapIterationFailed", json!({"name": "M", "index": 1})),
+            (12, 10, "TaskStateAborted", Value::Null),
+            (13, 10, "MapStateFailed", Value::Null),
+            (14, 13, "MapStateExited", named("M")),
+            (15, 14, "PassStateEntered", named("P")),
+            (16, 15, "PassStateExited", named("P")),
+            (17, 16, "ExecutionSucceeded", json!({})),
+        ]);
+        assert_eq!(
+            of(&run),
+            [
+                ("M", "caught", 0, None),
+                ("T", "cancelled", 1, Some(0)),
+                ("T", "failed", 1, Some(1)),
+                ("P", "succeeded", 0, None)
+            ]
+        );
+        assert_eq!(run.overlay().states["T"].status, Some(Status::Failed));
+    }
+
+    #[test]
+    fn a_failure_is_that_of_its_state_and_of_those_around_it() {
+        let run = run(&[
+            (1, 0, "ExecutionStarted", json!({})),
+            (2, 0, "ParallelStateEntered", named("P")),
+            (3, 2, "ParallelStateStarted", Value::Null),
+            (4, 3, "WaitStateEntered", named("W")),
+            (5, 3, "FailStateEntered", named("F")),
+            (6, 5, "ParallelStateFailed", Value::Null),
+            (7, 6, "ExecutionFailed", json!({"error": "E", "cause": "c"})),
+        ]);
+        assert_eq!(of(&run), [("P", "failed", 0, None), ("W", "cancelled", 0, None), ("F", "cancelled", 0, None)]);
+        assert_eq!(run.visits[0].failure.as_ref().unwrap().error, "E");
+    }
+
+    #[test]
+    fn events_that_make_no_sense_are_no_harm() {
+        for events in [json!([{}]), json!([{"id": 1, "type": "TaskStateExited"}]), json!([3, null, "x"])] {
+            assert!(Run::of(events.as_array().unwrap()).visits.is_empty());
+        }
+        let odd = run(&[
+            (5, 99, "PassStateEntered", json!({})),
+            (5, 5, "PassStateEntered", named("A")),
+            (6, 6, "MapIterationStarted", json!({"index": "x"})),
+            (7, 5, "MapStateExited", named("nobody")),
+            (8, 7, "ExecutionFailed", Value::Null),
+        ]);
+        assert_eq!(odd.visits.len(), 2);
+    }
+}

@@ -25,7 +25,7 @@ pub(crate) fn page(visitor: &Visitor<'_>, problem: Option<&Problem>) -> Answer {
             label for="token" { "Token" }
             input #token name="token" type="password" autocomplete="current-password" required
                 maxlength=(TOKEN_BYTES_MAX) aria-describedby="token-hint";
-            p.hint #token-hint { "A bearer token of this server: " code { "fleetstep keys create --scope read …" } }
+            p.hint #token-hint { "A bearer token of this server: " code { "fleetstep keys add --token --scopes read" } }
             input type="hidden" name="next" value=(next);
             button.primary { "Sign in" }
         }

@@ -4,9 +4,9 @@ use crate::Answer;
 use crate::ask::{Problem, Sent, Visitor, part};
 use crate::executions;
 use crate::page::{Page, Tab, facts};
-use crate::shown::{date, visible};
+use crate::shown::{date, duration, visible};
 use crate::workflows::{array, figures};
-use fleetstep_diagram::{Format, Graph, Options, Overlay, Theme, svg};
+use fleetstep_diagram::{Format, Graph, Options, Overlay, StateRun, Theme, svg};
 use http::{Method, StatusCode};
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
@@ -33,11 +33,14 @@ pub(crate) async fn page(visitor: &Visitor<'_>, name: &str) -> Result<Page, Prob
     let plain = name.split(':').next().unwrap_or(name);
     let stats = array(&stats["workflows"]).iter().find(|stats| stats["name"] == plain).cloned().unwrap_or_default();
     let newest = executions::newest(visitor, plain).await?;
+    let states = visitor.get(&format!("/v1/workflows/{}/states", part(name))).await?;
+    let heat = Heat::of(visitor);
     let input = visitor.query("input").unwrap_or_else(|| "{}".to_owned());
     Ok(Page::new(name, Tab::Workflows)
         .with_live("figures", figured(&stats))
         .with("start", start_form(name, &input))
-        .with("diagram", drawn(&workflow, &Overlay::default(), name))
+        .with("heat", heat.chosen())
+        .with_live("diagram", drawn(&workflow, &heat.overlay(&states), name))
         .with_live("newest", html! { h2 { "Latest executions" } (newest) })
         .with("definition", definition(&workflow, name)))
 }
@@ -59,6 +62,64 @@ fn start_form(name: &str, input: &str) -> Markup {
                 span.hint { "The run is shown as it goes on." }
             }
         }
+    }
+}
+
+/// What the colours of the diagram tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heat {
+    None,
+    Time,
+    Errors,
+}
+
+impl Heat {
+    /// Each with its name in the address, and what it is called.
+    const ALL: [(Self, &'static str, &'static str); 3] =
+        [(Self::Time, "time", "Time (p99)"), (Self::Errors, "errors", "Errors"), (Self::None, "none", "Nothing")];
+
+    fn of(visitor: &Visitor<'_>) -> Self {
+        let asked = visitor.query("heat");
+        let found = Self::ALL.iter().find(|(_, name, _)| asked.as_deref() == Some(*name));
+        found.map_or(Self::Time, |(heat, ..)| *heat)
+    }
+
+    /// Links to the others.
+    fn chosen(self) -> Markup {
+        html! {
+            p.actions {
+                span.muted { "Coloured by" }
+                @for (heat, name, called) in Self::ALL {
+                    a href={ "?heat=" (name) } aria-current=[(heat == self).then_some("true")] { (called) }
+                }
+                span.note { "Of the last minute, from executions whose history was kept." }
+            }
+        }
+    }
+
+    /// The states with their heat: of times in proportion to the logarithm, up to the slowest.
+    fn overlay(self, states: &Value) -> Overlay {
+        let mut overlay = Overlay::default();
+        let states = array(&states["states"]);
+        let slowest = states.iter().filter_map(|state| state["p99Micros"].as_f64()).fold(1.0, f64::max);
+        for state in states {
+            let number = |name: &str| state[name].as_f64().unwrap_or(0.0);
+            let ended = number("succeeded") + number("failed");
+            if self == Self::None || ended == 0.0 {
+                continue;
+            }
+            let p99 = number("p99Micros");
+            let (heat, told) = match self {
+                Self::Errors => {
+                    let share = number("failed") / ended;
+                    (share, format!("{:.0} %", share * 100.0))
+                }
+                _ => ((1.0 + p99).ln() / (1.0 + slowest).ln(), duration(p99 as i64)),
+            };
+            let run = StateRun { heat: Some(heat), duration: Some(told), ..StateRun::default() };
+            overlay.states.insert(state["name"].as_str().unwrap_or_default().to_owned(), run);
+        }
+        overlay
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::ask::{Problem, Visitor, part};
 use crate::page::{Page, Tab, table};
-use crate::shown::{count, duration, rate};
+use crate::shown::{count, duration, rate, visible};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ pub(crate) async fn page(visitor: &Visitor<'_>) -> Result<Page, Problem> {
 
 fn row(workflow: &Value) -> Vec<Markup> {
     let name = workflow["name"].as_str().unwrap_or_default();
-    let mut row = vec![html! { a href={ "/console/workflows/" (part(name)) } { (name) } }];
+    let mut row = vec![html! { a href={ "/console/workflows/" (part(name)) } { (visible(name)) } }];
     row.extend(figures(workflow));
     row
 }

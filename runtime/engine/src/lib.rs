@@ -45,5 +45,5 @@ pub use fleetstep_machine::{
 };
 pub use history::{History, HistorySink};
 pub use host::{Call, Reply, ReplyFuture, TaskHost};
-pub use meter::{Counts, Ended, METER_WINDOW, Meter};
+pub use meter::{Counts, Ended, METER_WINDOW, METERS_MAX, Meter, Meters};
 pub use shard::{Key, Output, Shard};

@@ -4,7 +4,10 @@
 //! whoever comes first to a new one folds the slot that it replaces into the totals. So an idle meter costs nothing.
 
 use crate::Timestamp;
+use fleetstep_document::Text;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a slot is, in microseconds.
@@ -34,6 +37,40 @@ pub enum Ended {
 impl Ended {
     /// All of them, in the order of their counts.
     pub const ALL: [Self; 5] = [Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted, Self::Refused];
+}
+
+/// Meters by name, each made when something of that name first ends.
+#[derive(Debug, Default)]
+pub struct Meters(Mutex<BTreeMap<Text, Arc<Meter>>>);
+
+/// The most names that [`Meters`] has; others are not counted.
+pub const METERS_MAX: usize = 1_000;
+
+impl Meters {
+    /// Counts one that began at `from` and ended at `to`.
+    pub fn count(&self, name: &Text, ended: Ended, from: Timestamp, to: Timestamp) {
+        let meter = {
+            let mut meters = self.meters();
+            match meters.get(name) {
+                Some(meter) => Arc::clone(meter),
+                None if meters.len() >= METERS_MAX => return,
+                None => Arc::clone(meters.entry(name.clone()).or_default()),
+            }
+        };
+        meter.count(ended, from, to);
+    }
+
+    /// What ended lately, by name.
+    #[must_use]
+    pub fn lately(&self, now: Timestamp) -> Vec<(Text, Counts)> {
+        let meters = self.meters();
+        meters.iter().map(|(name, meter)| (name.clone(), meter.lately(now))).collect()
+    }
+
+    fn meters(&self) -> MutexGuard<'_, BTreeMap<Text, Arc<Meter>>> {
+        // Every change leaves the map whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Counts by how things ended, and durations.

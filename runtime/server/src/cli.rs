@@ -51,7 +51,7 @@ enum Command {
 }
 
 /// The command that a server runs for each module that it compiles.
-pub(crate) const COMPILE: &str = "compile-module";
+pub const COMPILE: &str = "compile-module";
 
 /// Runs the command that the arguments name.
 #[must_use]

@@ -95,7 +95,7 @@ impl Drop for SlowTask {
 
 /// Sets the bounds that hold for every guest.
 pub(crate) fn restrict(store: &mut Store<State>) {
-    store.limiter(|state| &mut state.limits);
+    store.limiter_async(|state| &mut state.limits);
     store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
     quantum::meter(store);
 }

@@ -1,6 +1,8 @@
 //! Bounds on what one instance may hold.
 
-use wasmtime::ResourceLimiter;
+use crate::quantum;
+use async_trait::async_trait;
+use wasmtime::ResourceLimiterAsync;
 
 /// Core instances within one component: its own, adapters and shims.
 pub(crate) const CORE_INSTANCES_MAX: u32 = 16;
@@ -13,6 +15,10 @@ pub(crate) const MODULE_TABLES_MAX: u32 = 4;
 /// Entries of one table. Programs of the Go tool chain need more than the engine's default of 20,000.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 
+/// An instance with more memory than this has its turns in the slow lane. One instruction can fill or copy all of it,
+/// and nothing ends a turn within an instruction.
+const MEMORY_SERVED_BYTES_MAX: usize = 16 << 20;
+
 /// Counts an instance's memory, and remembers that it was refused some.
 pub(crate) struct Limits {
     memory_bytes: usize,
@@ -20,29 +26,47 @@ pub(crate) struct Limits {
     /// What the latest growth was granted; nothing once one was refused.
     granted_last: usize,
     refused: bool,
+    /// Whether it had to leave the serving threads.
+    is_large: bool,
 }
 
 impl Limits {
     pub(crate) fn new(memory_bytes_max: u64) -> Self {
         let memory_bytes_max = usize::try_from(memory_bytes_max).unwrap_or(usize::MAX);
-        Self { memory_bytes: 0, memory_bytes_max, granted_last: 0, refused: false }
+        Self { memory_bytes: 0, memory_bytes_max, granted_last: 0, refused: false, is_large: false }
     }
 
     /// Whether the guest asked for memory and did not get it. One that then fails did so for want of memory.
     pub(crate) fn refused(&self) -> bool {
         self.refused
     }
-}
 
-impl ResourceLimiter for Limits {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    /// Grants more memory, or remembers that it did not.
+    fn grant(&mut self, current: usize, desired: usize) -> bool {
         let more = desired.saturating_sub(current);
         let fits = self.memory_bytes.checked_add(more).filter(|&all| all <= self.memory_bytes_max);
         match fits {
             Some(all) => (self.memory_bytes, self.granted_last) = (all, more),
             None => (self.granted_last, self.refused) = (0, true),
         }
-        Ok(fits.is_some())
+        fits.is_some()
+    }
+}
+
+#[async_trait]
+impl ResourceLimiterAsync for Limits {
+    async fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let fits = self.grant(current, desired);
+        if !self.is_large && self.memory_bytes > MEMORY_SERVED_BYTES_MAX {
+            self.is_large = true;
+            quantum::end_turn().await;
+        }
+        Ok(fits)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -52,7 +76,12 @@ impl ResourceLimiter for Limits {
         Ok(())
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    async fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 
@@ -76,27 +105,27 @@ mod tests {
     #[test]
     fn counts_all_memories_together() {
         let mut limits = Limits::new(100);
-        assert!(limits.memory_growing(0, 60, None).unwrap());
-        assert!(!limits.memory_growing(0, 60, None).unwrap(), "a second memory counts too");
+        assert!(limits.grant(0, 60));
+        assert!(!limits.grant(0, 60), "a second memory counts too");
         assert!(limits.refused());
-        assert!(limits.memory_growing(60, 100, None).unwrap(), "what fits is still granted");
+        assert!(limits.grant(60, 100), "what fits is still granted");
     }
 
     #[test]
     fn a_growth_that_failed_is_given_back() {
         let mut limits = Limits::new(100);
-        assert!(limits.memory_growing(0, 100, None).unwrap());
+        assert!(limits.grant(0, 100));
         limits.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
         assert!(limits.refused());
-        assert!(limits.memory_growing(0, 100, None).unwrap());
+        assert!(limits.grant(0, 100));
     }
 
     #[test]
     fn what_was_granted_before_is_not_given_back_by_a_later_failure() {
         let mut limits = Limits::new(100);
-        assert!(limits.memory_growing(0, 100, None).unwrap());
-        assert!(!limits.memory_growing(100, 200, None).unwrap());
+        assert!(limits.grant(0, 100));
+        assert!(!limits.grant(100, 200));
         limits.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
-        assert!(!limits.memory_growing(100, 101, None).unwrap());
+        assert!(!limits.grant(100, 101));
     }
 }

@@ -57,6 +57,20 @@ fn on_epoch(cx: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> 
     Ok(UpdateDeadline::Yield(TURN_TICKS))
 }
 
+/// Ends the turn of the guest that this is called for, before the time: it goes on in the slow lane.
+pub(crate) async fn end_turn() {
+    let mut ended = false;
+    poll_fn(|cx| {
+        if replace(&mut ended, true) {
+            return Poll::Ready(());
+        }
+        SPENT.set(true);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// A future that runs a guest within itself, until a deadline.
 pub(crate) struct Turns<T> {
     ticker: Arc<Ticker>,

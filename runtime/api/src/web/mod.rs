@@ -52,6 +52,7 @@ pub(crate) async fn serve<B: Body<Data = Bytes>>(
         Route::Executions => executions::list(&call),
         Route::History => executions::history(&call),
         Route::Stats => stats::all(&call),
+        Route::States => stats::states(&call),
         Route::Stop => executions::stop(call).await,
     }
 }

@@ -24,6 +24,7 @@ pub(crate) enum Route {
     History,
     Stop,
     Stats,
+    States,
 }
 
 /// A path, its methods, and what they need.
@@ -39,7 +40,7 @@ const fn row(route: Route, path: &'static str, methods: &'static [(Method, Need)
 }
 
 /// Every path; `GET` is `HEAD` too. What is asked for all the time comes first.
-pub(crate) static ROUTES: [Row; 13] = [
+pub(crate) static ROUTES: [Row; 14] = [
     row(Route::Run, "workflows/NAME/run", &[(Method::POST, Need::START)]),
     row(Route::Batch, "workflows/NAME/batch", &[(Method::POST, Need::START)]),
     row(
@@ -64,6 +65,7 @@ pub(crate) static ROUTES: [Row; 13] = [
     row(Route::Execution, "executions/NAME", &[(Method::GET, Need::READ)]),
     row(Route::Executions, "executions", &[(Method::GET, Need::READ)]),
     row(Route::History, "executions/NAME/history", &[(Method::GET, Need::READ)]),
+    row(Route::States, "workflows/NAME/states", &[(Method::GET, Need::READ)]),
     row(Route::Stats, "stats", &[(Method::GET, Need::READ)]),
     row(Route::Stop, "executions/NAME/stop", &[(Method::POST, Need::STOP)]),
 ];

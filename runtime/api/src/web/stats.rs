@@ -1,5 +1,6 @@
-//! `/v1/stats`: how executions and calls ended within the last minute.
+//! `/v1/stats`: how executions and calls ended within the last minute; and how the states of a workflow did.
 
+use super::workflows::named;
 use super::{Call, unknown_parameter};
 use crate::fault::Fault;
 use crate::reply::{self, Reply};
@@ -33,11 +34,24 @@ pub(super) fn all<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fa
     let functions = catalog.function_counts(|meter| meter.lately(now));
     let functions =
         functions.iter().map(|(name, running, counts)| told(name, counts).with("running", i64::from(*running)).build());
-    let body = ObjectBuilder::with_capacity(3)
-        .with("windowSeconds", i64::try_from(METER_WINDOW.as_secs()).unwrap_or(i64::MAX))
-        .with("workflows", workflows)
-        .with("functions", functions.collect::<Vec<Document>>());
+    let body = window().with("workflows", workflows).with("functions", functions.collect::<Vec<Document>>());
     Ok(reply::json(&body.build(), StatusCode::OK))
+}
+
+/// `GET /v1/workflows/NAME/states`
+pub(super) fn states<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
+    if let Some((name, _)) = call.query().next() {
+        return Err(unknown_parameter(&name, "none"));
+    }
+    let machine = named(call)?.machine;
+    let states = machine.states.lately(clock::now());
+    let states: Vec<Document> = states.iter().map(|(name, counts)| told(name, counts).build()).collect();
+    Ok(reply::json(&window().with("states", states).build(), StatusCode::OK))
+}
+
+fn window() -> ObjectBuilder {
+    let seconds = i64::try_from(METER_WINDOW.as_secs()).unwrap_or(i64::MAX);
+    ObjectBuilder::with_capacity(3).with("windowSeconds", seconds)
 }
 
 fn told(name: &str, counts: &Counts) -> ObjectBuilder {

@@ -127,6 +127,7 @@ impl Inner {
             runnable,
             execution_arn_prefix: execution_arn_prefix(&arn),
             meter: Arc::default(),
+            states: Arc::default(),
             pin: PinCache::default(),
             arn,
         };

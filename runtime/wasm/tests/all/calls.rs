@@ -3,7 +3,7 @@
 use crate::guests::{self, command, command_fails, says, task};
 use crate::host::{call, function, function_in, invoke, sandbox};
 use fleetstep_document::{Document, Text};
-use fleetstep_engine::clock;
+use fleetstep_engine::{Reply, clock};
 use fleetstep_wasm::{FunctionConfig, RESULT_BYTES_MAX, SandboxConfig};
 use std::time::Duration;
 
@@ -86,6 +86,24 @@ async fn traps_are_exit_errors() {
 async fn a_trap_tells_where_it_was() {
     let deep = task("(func $find_price (unreachable))", "(call $find_price) (unreachable)");
     check_fails(deep, "Runtime.ExitError", r#""trace":["find_price","#).await;
+}
+
+/// One `memory.fill` of all of it would hold a serving thread for tens of milliseconds.
+#[tokio::test]
+async fn a_call_with_much_memory_leaves_the_serving_thread_before_it_uses_it() {
+    let answers = "(call $ok (i32.const 1024) (i32.const 1))";
+    let grown = |pages: u32| {
+        let body = format!("(drop (memory.grow (i32.const {pages}))) {answers}");
+        task("(data (i32.const 1024) \"1\")", &body)
+    };
+    let large = task("(memory (export \"memory\") 300) (data (i32.const 1024) \"1\")", answers);
+    for (guest, stays) in [(grown(200), true), (grown(300), false), (large, false)] {
+        let function = function(guest, FunctionConfig::default()).await;
+        match function.invoke(call("{}")) {
+            Reply::Ready(answer) => assert!(stays && answer.is_ok()),
+            Reply::Later(reply) => assert!(!stays && reply.await.is_ok()),
+        }
+    }
 }
 
 #[tokio::test]

@@ -121,6 +121,7 @@ fn machine_of(arn: StateMachineArn, record: StateMachineRecord, programs: &Progr
         runnable,
         execution_arn_prefix: execution_arn_prefix(&arn),
         meter: Arc::default(),
+        states: Arc::default(),
         pin: PinCache::default(),
         arn,
     })
