@@ -6,7 +6,7 @@ use crate::running::{Request, Running};
 use crate::slots::Slots;
 use crate::wheel::{Turned, Wheel};
 use fleetstep_document::Document;
-use fleetstep_machine::{Effects, Event, ExecutionStart, Failure, Outcome, Program, Status, Ticket, Timestamp};
+use fleetstep_machine::{Effects, Event, ExecutionStart, Failure, Outcome, Program, Status, Ticket, Timestamp, Way};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -91,6 +91,16 @@ impl<A> Shard<A> {
     /// Bytes that a waiting execution takes beside its documents: its slot, and its entry in the timer wheel. One with
     /// branches, variables or retries takes tables of its own.
     pub const EXECUTION_BYTES: usize = Slots::<Slot<A>>::SLOT_BYTES + Wheel::ENTRY_BYTES;
+
+    /// From now on, what decides where executions go is noted.
+    pub(crate) fn note_ways(&mut self) {
+        self.effects.ways = Some(Box::default());
+    }
+
+    /// What was noted.
+    pub(crate) fn take_ways(&mut self) -> Vec<Way> {
+        self.effects.ways.as_mut().map(|ways| std::mem::take(ways.get_mut())).unwrap_or_default()
+    }
 
     /// Starts an execution.
     pub fn start(&mut self, program: Arc<Program>, start: ExecutionStart, attachment: A, now: Timestamp) -> Key {

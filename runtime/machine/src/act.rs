@@ -3,7 +3,7 @@
 use crate::recover::Fault;
 use crate::run::{Exit, Run, Sight};
 use crate::strand::{ForkId, Micros, Phase, StrandId, Timer};
-use crate::{Command, Happening, Kind, Next, Rule, StateId, Step, Task, Timestamp, Until};
+use crate::{Command, Decider, Happening, Kind, Next, Rule, StateId, Step, Task, Timestamp, Until};
 use fleetstep_document::Document;
 use fleetstep_expr::Expr;
 use std::time::Duration;
@@ -81,13 +81,15 @@ impl<'a> Run<'a> {
         input: &Document,
     ) -> Result<Exit<'a>, Fault> {
         let state = self.state(id);
-        for rule in rules {
+        for (at, rule) in rules.iter().enumerate() {
             if self.with_scope(id, Sight::of(input), |scope| rule.condition.test(scope))? {
+                self.note_way(id, || Decider::Rule(at as u32));
                 let (assign, output) = (&*rule.assign, rule.output.as_ref());
                 return Ok(Exit { assign, output, next: Next::State(rule.next), ..Exit::of(state, false) });
             }
         }
         let next = default.ok_or_else(|| self.runtime_fault(id, NO_WAY_OUT))?;
+        self.note_way(id, || Decider::Default);
         Ok(Exit { next: Next::State(next), ..Exit::of(state, false) })
     }
 

@@ -1,8 +1,9 @@
 //! What goes into an execution, and what comes out of it.
 
-use crate::{Failure, HistoryEvent, Inspection, TaskId, Timestamp};
+use crate::{Failure, HistoryEvent, Inspection, StateId, TaskId, Timestamp};
 use fleetstep_document::{Document, Text};
 use smallvec::SmallVec;
+use std::cell::RefCell;
 
 /// Names one wait of one strand. A reply whose generation has passed is late, and ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +67,31 @@ pub struct Effects {
     pub history: Vec<HistoryEvent>,
     /// Looks at the first state, which is then the only one. Kept from step to step.
     pub inspection: Option<Box<Inspection>>,
+    /// Which rules, retriers and catchers were taken, in order, where someone asks by giving a list: a history does
+    /// not tell them apart. Kept from step to step.
+    pub ways: Option<Box<RefCell<Vec<Way>>>>,
+}
+
+/// What decided where an execution went from a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Way {
+    /// Which state.
+    pub state: StateId,
+    /// Which part of it.
+    pub by: Decider,
+}
+
+/// A part of a state that decides where an execution goes; the numbers are positions in the definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decider {
+    /// A rule of a Choice.
+    Rule(u32),
+    /// The `Default` of a Choice.
+    Default,
+    /// A retrier: the state is tried again.
+    Retrier(u32),
+    /// A catcher.
+    Catcher(u32),
 }
 
 /// Where an execution stands after a step.

@@ -26,7 +26,7 @@ pub mod testing;
 mod time;
 mod variables;
 
-pub use command::{Command, Effects, Event, Outcome, Status, Ticket};
+pub use command::{Command, Decider, Effects, Event, Outcome, Status, Ticket, Way};
 pub use execution::{
     EXECUTION_DURATION_MAX, Execution, ExecutionStart, MAP_ITERATIONS_LIVE_MAX, OUTPUT_BYTES_MAX, STEP_TRANSITIONS_MAX,
 };

@@ -3,7 +3,7 @@
 use crate::execution::Execution;
 use crate::run::Run;
 use crate::strand::StrandId;
-use crate::{Happening, HistoryEvent, HistoryLevel};
+use crate::{Decider, Happening, HistoryEvent, HistoryLevel, StateId, Way};
 
 impl Run<'_> {
     /// The next event of a strand: the strand goes on from it.
@@ -25,6 +25,20 @@ impl Run<'_> {
     pub(crate) fn record_end(&mut self, what: impl FnOnce(&Execution) -> Happening) {
         let previous = self.execution.events;
         self.event(previous, what);
+    }
+
+    /// What decided where the strand goes from its state.
+    #[inline]
+    pub(crate) fn note_way(&self, id: StrandId, by: impl FnOnce() -> Decider) {
+        self.note_way_of(self.execution.strand(id).state, by);
+    }
+
+    /// What decided where a strand went from a state.
+    #[inline]
+    pub(crate) fn note_way_of(&self, state: StateId, by: impl FnOnce() -> Decider) {
+        if let Some(ways) = &self.effects.ways {
+            ways.borrow_mut().push(Way { state, by: by() });
+        }
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use crate::run::{Run, Sight, Turn};
 use crate::strand::{Phase, StrandId, Timer};
-use crate::{Catcher, ErrorPattern, Failure, Happening, Kind, Next, Outcome, Retrier};
+use crate::{Catcher, Decider, ErrorPattern, Failure, Happening, Kind, Next, Outcome, Retrier};
 use fleetstep_document::Text;
 use fleetstep_expr::{ErrorName, EvalError};
 use std::time::Duration;
@@ -151,8 +151,11 @@ impl<'a> Run<'a> {
         let Some(at) = catchers.iter().position(|catcher| fault.matches_any(&catcher.errors)) else {
             return self.fail_out(id, fault);
         };
+        // Before it leaves: it is in another state then.
+        let caught_in = self.execution.strand(id).state;
         match self.catch(id, &catchers[at], &fault) {
             Ok(turn) => {
+                self.note_way_of(caught_in, || Decider::Catcher(at as u32));
                 if let Some(inspection) = self.inspected(id) {
                     inspection.catcher = Some(at);
                 }
@@ -208,6 +211,7 @@ impl<'a> Run<'a> {
         attempts.by_retrier.resize(retriers.len(), 0);
         attempts.by_retrier[at] = used + 1;
         attempts.total += 1;
+        self.note_way(id, || Decider::Retrier(at as u32));
         let delay = retrier.delay(used);
         Some(if retrier.full_jitter { delay.mul_f64(self.execution.chance.next_f64()) } else { delay })
     }

@@ -22,6 +22,9 @@ struct Told {
     /// Iterations that have begun and not ended: by their Map's name and their number.
     iterations: HashMap<(Text, u32), u32>,
     trace: DefaultHasher,
+    /// What is kept of it, and how much of it at the most, if anyone asks for it.
+    kept: Vec<HistoryEvent>,
+    kept_max: Option<usize>,
     /// The first promise that was not kept.
     broken: Option<String>,
 }
@@ -30,6 +33,14 @@ impl HistorySink for Chronicle {
     fn take(&mut self, events: &mut Vec<HistoryEvent>) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events.drain(..) {
+            match told.kept_max {
+                Some(most) if told.kept.len() >= most => {
+                    told.broken.get_or_insert_with(|| format!("an execution has more than {most} events"));
+                    return;
+                }
+                Some(_) => told.kept.push(event.clone()),
+                None => {}
+            }
             let broken = told.tell(event).err();
             told.broken = told.broken.take().or(broken);
         }
@@ -84,6 +95,16 @@ impl Told {
 }
 
 impl Chronicle {
+    /// One that keeps up to so many events, if a number is given.
+    pub(super) fn keeping(kept_max: Option<usize>) -> Self {
+        Self(Arc::new(Mutex::new(Told { kept_max, ..Told::default() })))
+    }
+
+    /// What was kept.
+    pub(super) fn take_kept(&self) -> Vec<HistoryEvent> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).kept)
+    }
+
     /// The promise that was not kept, if there is one.
     pub(super) fn broken(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).broken.clone()

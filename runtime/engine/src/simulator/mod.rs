@@ -20,7 +20,7 @@ mod stage;
 use crate::Finished;
 use crate::host::Call;
 use fleetstep_document::Document;
-use fleetstep_machine::{Failure, Program, Timestamp};
+use fleetstep_machine::{Failure, HistoryEvent, Program, Timestamp, Way};
 use stage::Stage;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,7 @@ pub struct Simulator {
     steps_max: u64,
     faults: Faults,
     stopped_after: Option<u64>,
+    events_max: Option<usize>,
     host: Box<PlayedHost>,
     watch: Box<Watch>,
     starts: Vec<PlannedStart>,
@@ -105,6 +106,10 @@ pub struct Report {
     pub calls: u64,
     /// Stands for the whole course of events: the same seed gives the same number.
     pub trace: u64,
+    /// By the order of the starts: what happened in each execution, where that is [recorded](Simulator::recorded).
+    pub histories: Vec<Vec<HistoryEvent>>,
+    /// What decided where executions went, in order, where that is recorded.
+    pub ways: Vec<Way>,
 }
 
 /// A promise that was not kept.
@@ -130,6 +135,7 @@ impl Simulator {
             steps_max: 1_000_000,
             faults: Faults::NONE,
             stopped_after: None,
+            events_max: None,
             host: Box::new(|call| Response::after(Duration::from_millis(10), Ok(call.input.clone()))),
             watch: Box::new(|_| Ok(())),
             starts: Vec::new(),
@@ -140,6 +146,14 @@ impl Simulator {
     #[must_use]
     pub fn stopped_after(mut self, steps: u64) -> Self {
         self.stopped_after = Some(steps);
+        self
+    }
+
+    /// Keeps the histories, and which ways were taken, for the report. An execution with more than so many events is
+    /// a promise that was not kept: it ends the simulation.
+    #[must_use]
+    pub fn recorded(mut self, events_max: usize) -> Self {
+        self.events_max = Some(events_max);
         self
     }
 

@@ -10,7 +10,7 @@ use crate::running::{Running, panicked};
 use crate::shard::{Key, Output, Shard};
 use fleetstep_document::Text;
 use fleetstep_machine::{
-    EXECUTION_DURATION_MAX, ExecutionStart, Failure, HistoryLevel, Identity, Outcome, Ticket, Timestamp,
+    EXECUTION_DURATION_MAX, ExecutionStart, Failure, HistoryEvent, HistoryLevel, Identity, Outcome, Ticket, Timestamp,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -36,6 +36,8 @@ pub(super) struct Stage {
     step: u64,
     calls: u64,
     trace: DefaultHasher,
+    /// By the order of the starts, where they are recorded.
+    histories: Vec<Vec<HistoryEvent>>,
 }
 
 /// What the simulation attaches to an execution: its permit, as the engine does, and its history.
@@ -83,8 +85,12 @@ impl Stage {
             step: 0,
             calls: 0,
             trace: DefaultHasher::new(),
+            histories: simulator.events_max.map_or_else(Vec::new, |_| vec![Vec::new(); simulator.starts.len()]),
             simulator,
         };
+        if stage.simulator.events_max.is_some() {
+            stage.shard.note_ways();
+        }
         for id in 0..stage.fates.len() {
             stage.plan(stage.simulator.starts[id].at, Happening::Start(id));
         }
@@ -167,7 +173,7 @@ impl Stage {
         let duration = program.timeout.unwrap_or(EXECUTION_DURATION_MAX).min(EXECUTION_DURATION_MAX);
         let (seed, history) = (self.chance.u64(..), HistoryLevel::All);
         let start = ExecutionStart { input, identity: identity(id), seed, started, history };
-        let (chronicle, strands_max) = (Chronicle::default(), strands_max(&program));
+        let (chronicle, strands_max) = (Chronicle::keeping(self.simulator.events_max), strands_max(&program));
         let running = Running::new(program, start).with_sink(Some(Box::new(chronicle.clone())));
         let key = self.shard.start_running(running, Player { _permit: permit, chronicle }, self.now);
         if self.running.insert(key, id).is_some() {
@@ -266,6 +272,9 @@ impl Stage {
         }
         let history = player.chronicle.close(&outcome).map_err(|promise| self.broken(promise))?;
         ("end", id, self.now, format!("{outcome:?}"), history).hash(&mut self.trace);
+        if let Some(kept) = self.histories.get_mut(id) {
+            *kept = player.chronicle.take_kept();
+        }
         self.open.retain(|(other, _)| *other != key);
         self.fates[id] = Fate::Finished { key, finished: Finished { outcome, started, stopped: self.now } };
         self.tell(Moment::Finished(id))
@@ -314,7 +323,8 @@ impl Stage {
         Ok(self.report())
     }
 
-    fn report(self) -> Report {
+    fn report(mut self) -> Report {
+        let ways = self.shard.take_ways();
         let mut executions = Vec::with_capacity(self.fates.len());
         let mut unfinished = Vec::new();
         for (id, fate) in self.fates.into_iter().enumerate() {
@@ -327,7 +337,8 @@ impl Stage {
             });
         }
         let (seed, steps, calls, trace) = (self.simulator.seed, self.step, self.calls, self.trace.finish());
-        Report { seed, executions, unfinished, steps, calls, trace }
+        let histories = self.histories;
+        Report { seed, executions, unfinished, steps, calls, trace, histories, ways }
     }
 
     fn tell(&mut self, moment: Moment) -> Result<(), Broken> {
