@@ -36,6 +36,7 @@ pub struct Simulator {
     faults: Faults,
     stopped_after: Option<u64>,
     events_max: Option<usize>,
+    is_prompt: bool,
     host: Box<PlayedHost>,
     watch: Box<Watch>,
     starts: Vec<PlannedStart>,
@@ -136,6 +137,7 @@ impl Simulator {
             faults: Faults::NONE,
             stopped_after: None,
             events_max: None,
+            is_prompt: false,
             host: Box::new(|call| Response::after(Duration::from_millis(10), Ok(call.input.clone()))),
             watch: Box::new(|_| Ok(())),
             starts: Vec::new(),
@@ -146,6 +148,13 @@ impl Simulator {
     #[must_use]
     pub fn stopped_after(mut self, steps: u64) -> Self {
         self.stopped_after = Some(steps);
+        self
+    }
+
+    /// Work takes no time: an execution that gave way goes on before the time does.
+    #[must_use]
+    pub fn prompt(mut self) -> Self {
+        self.is_prompt = true;
         self
     }
 

@@ -123,7 +123,7 @@ impl Stage {
 
     /// Whatever comes first; what comes at the same time, by chance.
     fn next_move(&mut self) -> Option<Move> {
-        if self.shard.has_yielded() && self.chance.bool() {
+        if self.shard.has_yielded() && (self.simulator.is_prompt || self.chance.bool()) {
             return Some(Move::Resume);
         }
         let happening = self.plan.first_key_value().map(|(key, _)| *key);
