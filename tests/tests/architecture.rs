@@ -13,6 +13,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // It draws what a definition says; how one is run it does not know.
     ("diagram", &["document", "asl"]),
     ("engine", &["document", "machine"]),
+    // It plays executions in the engine's simulator, with nothing of what serves one.
+    ("tester", &["document", "asl", "diagram", "machine", "engine"]),
     ("wasm", &["document", "engine"]),
     ("catalog", &["document", "asl", "machine", "engine", "wasm"]),
     // It knows keys and requests, not what they are for.
