@@ -130,12 +130,13 @@ impl Fault {
 }
 
 /// Plays the cases with failures: each alone, once and lasting; then two that last.
-pub(crate) fn explore(program: &Arc<Program>, cases: &[&Case]) -> Exploration {
+pub(crate) fn explore<'a>(program: &'a Arc<Program>, cases: &'a [&'a Case]) -> Exploration {
     let mut explorer = Explorer {
         program,
         cases,
         whats: whats(program),
         around: around(program),
+        usual: cases.iter().map(|case| (case.name.as_str(), Rc::new(usual_answers(program, case, cases)))).collect(),
         found: BTreeMap::new(),
         unmocked: BTreeSet::new(),
         runs: 0,
@@ -155,6 +156,8 @@ struct Explorer<'a> {
     whats: Vec<What>,
     /// Of each nested state: the states that it is nested in.
     around: HashMap<StateId, Vec<StateId>>,
+    /// By the names of cases.
+    usual: HashMap<&'a str, Rc<UsualAnswers>>,
     /// Errors and an example, by what makes two findings one.
     found: BTreeMap<(FindingKind, String, String), (BTreeSet<What>, String)>,
     unmocked: BTreeSet<String>,
@@ -272,15 +275,15 @@ impl<'a> Explorer<'a> {
     }
 
     fn play(&mut self, case: &Case, faults: &[Fault]) -> (Verdict, Played) {
-        let answers = Answers { usual: self.answers(case), faults: faults.to_vec() };
-        let is_invented = Rc::new(Cell::new(false));
-        let invented = Rc::clone(&is_invented);
         if self.is_spent() {
-            // What is spent plays nothing more; an empty play is judged to be fine.
+            // Nothing more is played, and nothing can be said.
             let outcome = Ok(Outcome::Succeeded(Document::NULL));
             let (history, ways, calls) = (Vec::new(), Vec::new(), Vec::new());
             return (Verdict::Unjudged, Played { outcome, history, ways, duration: Duration::ZERO, calls });
         }
+        let answers = Answers { usual: Rc::clone(&self.usual[case.name.as_str()]), faults: faults.to_vec() };
+        let is_invented = Rc::new(Cell::new(false));
+        let invented = Rc::clone(&is_invented);
         let played = play(self.program, &case.input, move |state, call| {
             let (response, was_mocked) = answers.answer(state, call);
             invented.set(invented.get() || !was_mocked);
@@ -298,19 +301,6 @@ impl<'a> Explorer<'a> {
             false => self.judge(&played, faults),
         };
         (verdict, played)
-    }
-
-    /// The answers of a case, and for states that it does not reach those of the others.
-    fn answers(&self, case: &Case) -> BTreeMap<String, (Option<MockedCalls>, Option<Response>)> {
-        let states = self.program.states.iter().filter(|state| matches!(state.kind, Kind::Task(_)));
-        let answers = states.map(|state| {
-            let own = case.mocks.of(&state.name);
-            let others = self.cases.iter().filter_map(|case| case.mocks.of(&state.name)?.usual());
-            let others: Vec<&Response> = own.and_then(MockedCalls::usual).into_iter().chain(others).collect();
-            let usual = others.iter().find(|response| response.answer.is_ok()).or(others.first());
-            (state.name.to_string(), (own.cloned(), usual.map(|usual| Response::clone(usual))))
-        });
-        answers.collect()
     }
 
     fn judge(&self, played: &Played, faults: &[Fault]) -> Verdict {
@@ -413,9 +403,25 @@ fn around(program: &Program) -> HashMap<StateId, Vec<StateId>> {
     around
 }
 
+/// By state: the answers of a case, and the one to be given where it has none.
+type UsualAnswers = BTreeMap<String, (Option<MockedCalls>, Option<Response>)>;
+
+/// The answers of a case, and for the calls that it does not have those of the others: a good one, if there is any.
+fn usual_answers(program: &Program, case: &Case, cases: &[&Case]) -> UsualAnswers {
+    let states = program.states.iter().filter(|state| matches!(state.kind, Kind::Task(_)));
+    let answers = states.map(|state| {
+        let own = case.mocks.of(&state.name);
+        let others = cases.iter().filter_map(|case| case.mocks.of(&state.name)?.usual());
+        let all: Vec<&Response> = own.and_then(MockedCalls::usual).into_iter().chain(others).collect();
+        let usual = all.iter().find(|response| response.answer.is_ok()).or(all.first());
+        (state.name.to_string(), (own.cloned(), usual.map(|usual| Response::clone(usual))))
+    });
+    answers.collect()
+}
+
 /// What tasks answer while a case is explored.
 struct Answers {
-    usual: BTreeMap<String, (Option<MockedCalls>, Option<Response>)>,
+    usual: Rc<UsualAnswers>,
     faults: Vec<Fault>,
 }
 
