@@ -29,8 +29,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "document", "asl", "diagram", "console", "machine", "engine", "identity", "journal", "wasm", "catalog",
-            "api", "load",
+            "document", "asl", "diagram", "console", "tester", "machine", "engine", "identity", "journal", "wasm",
+            "catalog", "api", "load",
         ],
     ),
 ];

@@ -18,6 +18,9 @@ use std::fmt::Write as _;
 /// The text format, and its version.
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Starts that met a bound, by bound.
+const REFUSED: &str = "fleetstep_starts_refused_total";
+
 /// A figure of the whole process.
 struct Metric {
     name: &'static str,
@@ -151,10 +154,10 @@ fn text(services: &[&Service]) -> String {
         about(&mut out, metric.name, metric.kind, metric.help);
         line(&mut out, metric.name, &[], value);
     }
-    about(&mut out, "fleetstep_starts_refused_total", "counter", "Starts that met a bound.");
+    about(&mut out, REFUSED, "counter", "Starts that met a bound.");
     for bound in Bound::ALL {
         let refused = own.admission().refusals().of(*bound);
-        line(&mut out, "fleetstep_starts_refused_total", &[("bound", bound.label())], refused);
+        line(&mut out, REFUSED, &[("bound", bound.label())], refused);
     }
     for metric in ACCOUNT_METRICS {
         about(&mut out, metric.name, "gauge", metric.help);
@@ -254,6 +257,30 @@ mod tests {
             assert!(!names[..at].contains(name), "{name}");
         }
         assert!(METRICS.iter().all(|metric| metric.name.ends_with("_total") == (metric.kind == "counter")));
+    }
+
+    /// docs/grafana.json shows what there is, and nothing else.
+    #[test]
+    fn the_dashboard_names_only_metrics_that_there_are() {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/grafana.json")).unwrap();
+        let metered = metered::names();
+        let known: Vec<&str> = METRICS
+            .iter()
+            .map(|metric| metric.name)
+            .chain(ACCOUNT_METRICS.iter().map(|metric| metric.name))
+            .chain(BOUNDED.iter().flat_map(|metric| metric.names))
+            .chain([REFUSED])
+            .chain(metered.iter().map(String::as_str))
+            .collect();
+        let is_of_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let mut seen = 0;
+        for (at, _) in text.match_indices("fleetstep_") {
+            let name = &text[at..];
+            let name = &name[..name.find(|c| !is_of_name(c)).unwrap_or(name.len())];
+            assert!(known.contains(&name.trim_end_matches("_bucket")), "{name}");
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen}");
     }
 
     /// docs/configuration.md has the table of the code.

@@ -1,8 +1,9 @@
 //! The command line.
 
-use crate::commands::{bench, graph, journal, keys, logs, run, serve, validate};
+use crate::commands::{bench, graph, journal, keys, logs, run, serve, test, validate};
 use crate::terminal;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use fleetstep_wasm::compile_for_parent;
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
     Logs(logs::Logs),
     /// Check definitions and show every diagnostic with its place
     Validate(validate::Validate),
+    /// Play the cases of workflows with virtual time and mocks, and tell what they cover
+    Test(test::Test),
     /// Draw a definition: SVG, PNG, dot or Mermaid
     Graph(graph::GraphCommand),
     /// Look into the journal of accepted starts, or repair it
@@ -45,6 +48,11 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Load a server, or the engine in this process, and measure what it keeps
     Bench(bench::Bench),
+    /// Print completions for a shell, to be kept where it looks for them
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
     /// Compiles one module for the process that started this one
     #[command(name = COMPILE, hide = true)]
     Compile,
@@ -61,10 +69,12 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Logs(logs) => logs.execute(),
         Command::Validate(validate) => validate.execute(),
+        Command::Test(test) => test.execute(),
         Command::Graph(graph) => graph.execute(),
         Command::Journal(journal) => journal.execute(),
         Command::Keys(keys) => keys.execute(),
         Command::Bench(bench) => bench.execute(),
+        Command::Completions { shell } => Ok(completions(shell)),
         Command::Compile => compile_for_parent().map(|()| ExitCode::SUCCESS).map_err(Into::into),
     };
     done.unwrap_or_else(|error| {
@@ -73,10 +83,16 @@ pub fn main() -> ExitCode {
     })
 }
 
+fn completions(shell: Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "fleetstep", &mut script);
+    terminal::result(String::from_utf8_lossy(&script).trim_end());
+    ExitCode::SUCCESS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_well_formed() {

@@ -46,6 +46,15 @@ const METERED: [Metered; 2] = [
     },
 ];
 
+/// What each has, behind its prefix.
+const METRICS: [&str; 3] = ["ended_total", "refused_total", "duration_seconds"];
+
+/// The names of all of them.
+#[cfg(test)]
+pub(super) fn names() -> Vec<String> {
+    METERED.iter().flat_map(|metered| METRICS.map(|metric| format!("{}_{metric}", metered.prefix))).collect()
+}
+
 /// Writes all of them.
 pub(super) fn write(out: &mut String, services: &[&Service]) {
     for metered in &METERED {
@@ -57,8 +66,7 @@ pub(super) fn write(out: &mut String, services: &[&Service]) {
             })
             .collect();
         let Metered { prefix, label, helps, .. } = metered;
-        let [ended, refused, duration] =
-            ["ended_total", "refused_total", "duration_seconds"].map(|metric| format!("{prefix}_{metric}"));
+        let [ended, refused, duration] = METRICS.map(|metric| format!("{prefix}_{metric}"));
         about(out, &ended, "counter", helps[0]);
         for (account, name, counts) in &counted {
             for (status, how) in STATUSES {

@@ -7,4 +7,5 @@ pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod test;
 pub(crate) mod validate;
