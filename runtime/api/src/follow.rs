@@ -304,11 +304,11 @@ mod tests {
     #[test]
     fn one_who_reads_no_more_gives_its_place_to_another() {
         let followers = Followers::new(2);
-        let (silent, reading) = (followers.enter(at(0)).ok(), followers.enter(at(0)).ok());
+        let (silent, reading) = (followers.enter(at(0)), followers.enter(at(0)));
         let (silent, reading) = (silent.expect("a place"), reading.expect("a place"));
         reading.read(at(55));
         assert!(followers.enter(at(59)).is_err(), "all places are taken");
-        let third = followers.enter(at(61)).ok().expect("a place");
+        let third = followers.enter(at(61)).expect("a place");
         assert_eq!([&silent, &reading, &third].map(Place::is_cut), [true, false, false]);
         assert!(followers.enter(at(62)).is_err());
         drop(silent);

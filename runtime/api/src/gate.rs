@@ -137,7 +137,7 @@ impl Gate {
         }
         let (operation, path) = (head.method.as_str(), head.uri.path());
         let nobody = |refusal| self.turned_away(refusal, operation, path, remote);
-        let guest = caller.and_then(|caller| self.guest(caller)).map_err(nobody)?;
+        let guest = caller.clone().and_then(|caller| self.guest(caller)).map_err(nobody)?;
         let need = Need::START;
         if !guest.caller.may(need.scope) {
             return Err(self.denied(&guest.caller, need.scope, operation, path, remote).unread());

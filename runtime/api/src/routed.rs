@@ -78,7 +78,9 @@ where
 fn is_of_another_site(route: &Route, headers: &HeaderMap) -> bool {
     let site = headers.get(FETCH_SITE).map(|site| site.as_bytes());
     match headers.get(ORIGIN) {
-        Some(origin) => !route.cors().is_some_and(|cors| cors.lets_in(origin)) && site != Some(b"same-origin"),
+        Some(origin) => {
+            !route.cors().is_some_and(|cors| cors.lets_in(origin)) && site != Some(b"same-origin".as_slice())
+        }
         None => matches!(site, Some(b"cross-site" | b"same-site")),
     }
 }
@@ -106,9 +108,6 @@ where
 
 /// A browser asks for leave, or the method is wrong.
 fn other_methods(head: &Parts, routes: &[Arc<Route>]) -> Result<Reply, Fault> {
-    let methods = |routes: &mut dyn Iterator<Item = &Arc<Route>>| {
-        routes.map(|route| route.method().as_str()).collect::<Vec<_>>().join(", ")
-    };
     let origin = head.headers.get(ORIGIN).filter(|_| is_preflight(head));
     let wanted = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD);
     if let (Some(origin), Some(wanted)) = (origin, wanted) {
@@ -118,13 +117,18 @@ fn other_methods(head: &Parts, routes: &[Arc<Route>]) -> Result<Reply, Fault> {
         if let Some(route) = known.clone().find(asked_for).or_else(|| known.next())
             && let Some(cors) = route.cors()
         {
-            let allowed = methods(&mut routes.iter().filter(lets_in));
+            let allowed = methods(routes.iter().filter(lets_in));
             let mut reply = reply::empty(StatusCode::NO_CONTENT);
             add(&mut reply, cors.preflight(origin, &allowed));
             return Ok(reply);
         }
     }
-    Err(Fault::method_not_allowed(methods(&mut routes.iter())))
+    Err(Fault::method_not_allowed(methods(routes.iter())))
+}
+
+/// The methods of routes, as `Allow` lists them.
+fn methods<'r>(routes: impl Iterator<Item = &'r Arc<Route>>) -> String {
+    routes.map(|route| route.method().as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// A request to a route.

@@ -35,7 +35,7 @@ pub(super) async fn route<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Re
 /// `GET /v1/routes`
 pub(super) fn routes<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
     let routes = call.service.catalog().routes();
-    let all = routes.all().iter().map(|route| (route.spec().name.clone(), || route.spec().shown())).collect();
+    let all = routes.all().iter().map(|route| (route.spec().name.clone(), move || route.spec().shown())).collect();
     listed("routes", all, &call.page()?)
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn schedule<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result
 pub(super) fn schedules<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
     let (service, schedules) = (call.service, call.service.catalog().schedules());
     let named = |scheduled: &std::sync::Arc<Scheduled>| scheduled.schedule.spec().name.clone();
-    let all = schedules.iter().map(|scheduled| (named(scheduled), || shown(service, scheduled))).collect();
+    let all = schedules.iter().map(|scheduled| (named(scheduled), move || shown(service, scheduled))).collect();
     listed("schedules", all, &call.page()?)
 }
 

@@ -212,7 +212,8 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let is_async = responds_async(&head.headers);
     let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?;
     if follow::is_wanted(&head.headers) {
-        return followed(service, launch.with_history(level.unwrap_or(HistoryLevel::All)), is_async, head).await;
+        let launch = launch.with_history(level.unwrap_or(HistoryLevel::All));
+        return Box::pin(followed(service, launch, is_async, head)).await;
     }
     let launch = launch.with_history(level.unwrap_or_default());
     if let Some(key) = idempotency_key(&head.headers)? {

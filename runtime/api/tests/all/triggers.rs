@@ -87,8 +87,8 @@ async fn a_request_becomes_an_input_and_an_output_an_answer() {
         "a failure is told as `run` tells it"
     );
     for (method, path, headers, body, status, told) in [
-        ("GET", "/orders/7?page=x", &[][..], "", 400, "InvalidExecutionInput"),
-        ("POST", "/broken", &[JSON], "{}", 500, "InternalFailure"),
+        ("POST", "/broken", &[JSON][..], "{}", 500, "InternalFailure"),
+        ("GET", "/orders/7?page=x", &[], "", 400, "InvalidExecutionInput"),
         ("POST", "/gone", &[JSON], "{}", 404, "StateMachineDoesNotExist"),
         ("POST", "/orders/7", &[JSON], "{", 400, "SerializationException"),
         ("POST", "/orders/7", &[], "{}", 415, "UnsupportedMediaType"),

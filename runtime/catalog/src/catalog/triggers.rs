@@ -161,7 +161,7 @@ impl Inner {
         }
         let now = now();
         let scheduled = Arc::new(Scheduled::new(spec.compile(now)?, now, now));
-        let mut all = Vec::clone(&there);
+        let mut all = there.to_vec();
         match at {
             Ok(at) => all[at] = Arc::clone(&scheduled),
             Err(at) => all.insert(at, Arc::clone(&scheduled)),
@@ -172,7 +172,7 @@ impl Inner {
     }
 
     async fn delete_schedule(&self, name: String) -> Result<bool, TriggerError> {
-        let mut all = Vec::clone(&self.triggers.schedules.load_full());
+        let mut all = self.triggers.schedules.load_full().to_vec();
         let before = all.len();
         all.retain(|other| other.name() != name);
         let was_there = all.len() < before;
@@ -182,7 +182,7 @@ impl Inner {
     }
 
     async fn settle(&self, slots: Vec<Settled>) -> Result<Vec<Settled>, StoreError> {
-        let mut all = Vec::clone(&self.triggers.schedules.load_full());
+        let mut all = self.triggers.schedules.load_full().to_vec();
         let (mut changes, mut settled) = (Vec::new(), Vec::new());
         for slot in slots {
             let Ok(at) = all.binary_search_by(|other| other.name().cmp(&slot.name)) else { continue };
@@ -194,6 +194,9 @@ impl Inner {
             changes.push(ScheduleRecord::put(next.schedule.spec(), next.created, next.settled));
             all[at] = Arc::new(next);
             settled.push(slot);
+        }
+        if settled.is_empty() {
+            return Ok(settled);
         }
         self.store.write(changes).await?;
         self.triggers.schedules.store(Arc::new(all));

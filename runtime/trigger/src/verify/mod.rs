@@ -100,15 +100,10 @@ impl Verifier {
         if claim.signed_at.is_some_and(|at| at.saturating_sub(now).saturating_abs() > tolerance) {
             return Err(Unverified::Untimely { tolerance_seconds: self.tolerance_seconds });
         }
-        // Every key and every signature is tried, in a time that does not tell how much of one was right.
-        let mut proof = None;
-        for key in &self.keys {
-            for signature in &claim.signatures {
-                if self.signature.algorithm.is_mac_of(&key.0, &[&claim.before_body, body], signature) {
-                    proof = Some(signature);
-                }
-            }
-        }
+        // The body is gone through once for each key, however many signatures there are.
+        let signed = [claim.before_body.as_slice(), body];
+        let algorithm = self.signature.algorithm;
+        let proof = self.keys.iter().find_map(|key| algorithm.proof(&key.0, &signed, &claim.signatures));
         let proof = proof.ok_or(Unverified::Mismatch)?;
         // What was signed with a time is refused by it later; without one, it is remembered for as long.
         let until = claim.signed_at.unwrap_or(now).saturating_add(tolerance);
@@ -195,21 +190,25 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 impl Algorithm {
-    fn is_mac_of(self, key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
+    /// The signature that the key gives for these parts, among several.
+    fn proof<'s>(self, key: &[u8], parts: &[&[u8]], signatures: &'s [Vec<u8>]) -> Option<&'s Vec<u8>> {
         match self {
-            Self::Sha1 => is_mac_of::<Hmac<Sha1>>(key, parts, mac),
-            Self::Sha256 => is_mac_of::<Hmac<Sha256>>(key, parts, mac),
-            Self::Sha384 => is_mac_of::<Hmac<Sha384>>(key, parts, mac),
-            Self::Sha512 => is_mac_of::<Hmac<Sha512>>(key, parts, mac),
+            Self::Sha1 => proof::<Hmac<Sha1>>(key, parts, signatures),
+            Self::Sha256 => proof::<Hmac<Sha256>>(key, parts, signatures),
+            Self::Sha384 => proof::<Hmac<Sha384>>(key, parts, signatures),
+            Self::Sha512 => proof::<Hmac<Sha512>>(key, parts, signatures),
         }
     }
 }
 
-/// Compares in a time that depends on the lengths alone.
-fn is_mac_of<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
+/// Each comparison takes a time that does not tell how much of a signature was right.
+fn proof<'s, M>(key: &[u8], parts: &[&[u8]], signatures: &'s [Vec<u8>]) -> Option<&'s Vec<u8>>
+where
+    M: Mac + KeyInit + Clone,
+{
     let mut made = <M as Mac>::new_from_slice(key).expect("a key of this hash may have any length");
     parts.iter().for_each(|part| made.update(part));
-    made.verify_slice(mac).is_ok()
+    signatures.iter().find(|signature| made.clone().verify_slice(signature).is_ok())
 }
 
 impl Encoding {
