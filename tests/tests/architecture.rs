@@ -16,10 +16,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // It plays executions in the engine's simulator, with nothing of what serves one.
     ("tester", &["document", "asl", "diagram", "machine", "engine"]),
     ("wasm", &["document", "engine"]),
-    ("catalog", &["document", "asl", "machine", "engine", "wasm"]),
+    // It says what starts a workflow and when; who listens, remembers and starts are others.
+    ("trigger", &["document", "expr"]),
+    ("catalog", &["document", "asl", "machine", "engine", "wasm", "trigger"]),
     // It knows keys and requests, not what they are for.
     ("identity", &[]),
-    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "catalog"]),
+    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "catalog", "trigger"]),
     // It keeps bytes until it is told that they are finished.
     ("journal", &[]),
     // It drives servers from outside: it knows requests and answers, not what runs them.
@@ -30,7 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "server",
         &[
             "document", "asl", "diagram", "console", "tester", "machine", "engine", "identity", "journal", "wasm",
-            "catalog", "api", "load",
+            "catalog", "api", "load", "trigger",
         ],
     ),
 ];
@@ -44,6 +46,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("aws-sigv4", &["identity"]),
     ("tokio-rustls", &["api"]),
     ("saphyr", &["asl"]),
+    ("matchit", &["trigger"]),
     ("clap", &["server", "tests", "benches"]),
     ("tokio", &["engine", "wasm", "catalog", "api", "console", "server", "tests", "hostile", "benches"]),
 ];

@@ -24,16 +24,17 @@ mod uuid;
 
 pub use arn::{ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
 pub use catalog::{
-    AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, Pin, PinError, Restored, RouteRequest, STATE_MACHINES_MAX,
+    AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, Pin, PinError, ROUTES_OF_ACCOUNT_MAX, Restored, RouteRequest,
+    SCHEDULES_MAX, STATE_MACHINES_MAX, Scheduled, Settled,
 };
-pub use error::{FunctionError, OpenError, PublishError, StateMachineError};
+pub use error::{FunctionError, OpenError, PublishError, StateMachineError, TriggerError};
 pub use fleetstep_asl::{Diagnostic, Resource};
 pub use fleetstep_wasm::{CallBounds, MASKED, SECRET_BYTES_MIN, Secrets};
 pub use function::{
     CONCURRENCY, DESCRIPTION_CHARS_MAX, ENVIRONMENT_BYTES_MAX, FunctionDescription, FunctionPut, FunctionSettings,
     MEMORY_MIB, TIMEOUT_SECONDS,
 };
-pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token};
+pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token, page};
 pub use published::{
     ALIASES_MAX, Alias, INITIAL_REVISION, ROUTES_MAX, Route, TAGS_MAX, Target, VERSIONS_MAX, Version, WEIGHTS_SUM,
 };

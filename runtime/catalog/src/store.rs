@@ -29,11 +29,16 @@ pub enum RecordKind {
     Alias,
     /// What accepted starts are pinned to, by its digest.
     Pin,
+    /// A route, by name.
+    Route,
+    /// A schedule, by name.
+    Schedule,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::StateMachine, Self::Function, Self::Version, Self::Alias, Self::Pin];
+    pub const ALL: [Self; 7] =
+        [Self::StateMachine, Self::Function, Self::Version, Self::Alias, Self::Pin, Self::Route, Self::Schedule];
 
     /// For people.
     #[must_use]
@@ -44,6 +49,8 @@ impl RecordKind {
             Self::Version => "state machine version",
             Self::Alias => "state machine alias",
             Self::Pin => "pin",
+            Self::Route => "route",
+            Self::Schedule => "schedule",
         }
     }
 }
