@@ -17,6 +17,7 @@
 //! | `GET /v1/executions/ARN` | what is remembered of an execution, running or over |
 //! | `GET /v1/executions/ARN/history?include_data=&reverse=&max_items=&token=` | its history, as far as it is kept |
 //! | `POST /v1/executions/ARN/stop` | ends one that was started with 202, as `ABORTED` |
+//! | `POST /v1/tasks/TOKEN/success`, `…/failure`, `…/heartbeat` | answers a task that waits for whoever has its token; where the server is extended by such tasks |
 //! | `GET /healthz`, `GET /readyz` | alive; ready, or 503 while the server stops |
 //! | `GET /metrics` | how the server stands to its bounds, for Prometheus |
 //!
@@ -47,12 +48,14 @@ mod idempotency;
 mod launch;
 mod limits;
 mod metrics;
+mod nested;
 mod page;
 mod pages;
 mod redaction;
 mod reply;
 mod serve;
 mod service;
+mod tasks;
 mod tls;
 mod web;
 

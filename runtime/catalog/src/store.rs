@@ -29,11 +29,14 @@ pub enum RecordKind {
     Alias,
     /// What accepted starts are pinned to, by its digest.
     Pin,
+    /// An activity, by name.
+    Activity,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::StateMachine, Self::Function, Self::Version, Self::Alias, Self::Pin];
+    pub const ALL: [Self; 6] =
+        [Self::StateMachine, Self::Function, Self::Version, Self::Alias, Self::Pin, Self::Activity];
 
     /// For people.
     #[must_use]
@@ -44,6 +47,7 @@ impl RecordKind {
             Self::Version => "state machine version",
             Self::Alias => "state machine alias",
             Self::Pin => "pin",
+            Self::Activity => "activity",
         }
     }
 }

@@ -6,6 +6,7 @@ mod functions;
 mod routes;
 mod settings;
 mod stats;
+mod tasks;
 mod workflows;
 
 #[cfg(test)]
@@ -54,6 +55,9 @@ pub(crate) async fn serve<B: Body<Data = Bytes>>(
         Route::Stats => stats::all(&call),
         Route::States => stats::states(&call),
         Route::Stop => executions::stop(call).await,
+        Route::TaskSuccess => tasks::succeed(call).await,
+        Route::TaskFailure => tasks::fail(call).await,
+        Route::TaskHeartbeat => tasks::beat(call).await,
     }
 }
 

@@ -25,6 +25,9 @@ pub(crate) enum Route {
     Stop,
     Stats,
     States,
+    TaskSuccess,
+    TaskFailure,
+    TaskHeartbeat,
 }
 
 /// A path, its methods, and what they need.
@@ -40,7 +43,7 @@ const fn row(route: Route, path: &'static str, methods: &'static [(Method, Need)
 }
 
 /// Every path; `GET` is `HEAD` too. What is asked for all the time comes first.
-pub(crate) static ROUTES: [Row; 14] = [
+pub(crate) static ROUTES: [Row; 17] = [
     row(Route::Run, "workflows/NAME/run", &[(Method::POST, Need::START)]),
     row(Route::Batch, "workflows/NAME/batch", &[(Method::POST, Need::START)]),
     row(
@@ -68,6 +71,9 @@ pub(crate) static ROUTES: [Row; 14] = [
     row(Route::States, "workflows/NAME/states", &[(Method::GET, Need::READ)]),
     row(Route::Stats, "stats", &[(Method::GET, Need::READ)]),
     row(Route::Stop, "executions/NAME/stop", &[(Method::POST, Need::STOP)]),
+    row(Route::TaskSuccess, "tasks/NAME/success", &[(Method::POST, Need::START)]),
+    row(Route::TaskFailure, "tasks/NAME/failure", &[(Method::POST, Need::START)]),
+    row(Route::TaskHeartbeat, "tasks/NAME/heartbeat", &[(Method::POST, Need::START)]),
 ];
 
 impl Row {

@@ -3,11 +3,13 @@
 
 mod batch;
 mod bounds;
+mod callbacks;
 mod data;
 mod encrypted;
 mod gate;
 mod harness;
 mod histories;
 mod lifecycle;
+mod nested;
 mod starts;
 mod wire;

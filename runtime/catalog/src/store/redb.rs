@@ -31,6 +31,7 @@ fn table(kind: RecordKind) -> TableDefinition<'static, &'static str, &'static [u
         RecordKind::Version => "state_machine_versions",
         RecordKind::Alias => "state_machine_aliases",
         RecordKind::Pin => "pins",
+        RecordKind::Activity => "activities",
     })
 }
 
