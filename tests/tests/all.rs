@@ -9,6 +9,7 @@ mod console;
 mod crash;
 mod hostile;
 mod identity;
+mod integrations;
 mod load;
 mod orders;
 mod serving;

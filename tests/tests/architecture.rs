@@ -15,6 +15,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["document", "machine"]),
     // It plays executions in the engine's simulator, with nothing of what serves one.
     ("tester", &["document", "asl", "diagram", "machine", "engine"]),
+    // It sends requests for whoever asks; of the engine it takes the clock.
+    ("outbound", &["engine"]),
     ("wasm", &["document", "engine"]),
     // It says what starts a workflow and when; who listens, remembers and starts are others.
     ("trigger", &["document", "expr"]),
@@ -22,6 +24,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // It knows keys and requests, not what they are for.
     ("identity", &[]),
     ("api", &["document", "asl", "machine", "engine", "identity", "journal", "catalog", "trigger"]),
+    // It reaches for tasks what the operator has named; which executions there are, it does not know.
+    ("integrations", &["document", "engine", "catalog", "outbound"]),
     // It keeps bytes until it is told that they are finished.
     ("journal", &[]),
     // It drives servers from outside: it knows requests and answers, not what runs them.
@@ -31,8 +35,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "document", "asl", "diagram", "console", "tester", "machine", "engine", "identity", "journal", "wasm",
-            "catalog", "api", "load", "trigger",
+            "document",
+            "asl",
+            "diagram",
+            "console",
+            "tester",
+            "machine",
+            "engine",
+            "identity",
+            "journal",
+            "wasm",
+            "catalog",
+            "api",
+            "load",
+            "trigger",
+            "integrations",
         ],
     ),
 ];
@@ -41,14 +58,30 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
     ("wasmtime-wasi", &["wasm"]),
-    ("hyper", &["api", "hostile", "benches"]),
+    ("hyper", &["api", "outbound", "hostile", "benches"]),
     ("redb", &["catalog"]),
-    ("aws-sigv4", &["identity"]),
-    ("tokio-rustls", &["api"]),
+    ("aws-sigv4", &["identity", "integrations"]),
+    ("tokio-rustls", &["api", "outbound"]),
+    ("rustls-native-certs", &["outbound"]),
     ("saphyr", &["asl"]),
     ("matchit", &["trigger"]),
     ("clap", &["server", "tests", "benches"]),
-    ("tokio", &["engine", "wasm", "catalog", "api", "console", "server", "tests", "hostile", "benches"]),
+    (
+        "tokio",
+        &[
+            "engine",
+            "outbound",
+            "wasm",
+            "catalog",
+            "integrations",
+            "api",
+            "console",
+            "server",
+            "tests",
+            "hostile",
+            "benches",
+        ],
+    ),
 ];
 
 /// Normal dependencies of each package of the workspace, by short name.

@@ -9,7 +9,8 @@ use crate::limits::INPUT_BYTES_MAX;
 use crate::reply::{self, Reply};
 use fleetstep_asl::{Diagnostic, definition_error_message};
 use fleetstep_catalog::{
-    ArnError, FunctionError, InvalidToken, NameError, PublishError, StateMachineError, StoreError, TriggerError,
+    ActivityError, ArnError, FunctionError, InvalidToken, NameError, PublishError, StateMachineError, StoreError,
+    TriggerError,
 };
 use fleetstep_document::{Document, ObjectBuilder};
 use fleetstep_engine::{Failure, Outcome, Saturated};
@@ -39,6 +40,8 @@ macro_rules! faults {
 faults! {
     ActivityDoesNotExist 400 404;
     ActivityLimitExceeded 400 400;
+    /// Too many workers wait for tasks of one activity.
+    ActivityWorkerLimitExceeded 400 429;
     ConflictException 400 409;
     /// One was started with the same key and another input.
     ExecutionAlreadyExists 400 409;
@@ -51,6 +54,8 @@ faults! {
     InvalidExecutionInput 400 400;
     InvalidLoggingConfiguration 400 400;
     InvalidName 400 400;
+    /// What a task was answered with is no JSON, or too much of it.
+    InvalidOutput 400 400;
     InvalidToken 400 400;
     MissingRequiredParameter 400 400;
     ResourceNotFound 400 404;
@@ -61,6 +66,8 @@ faults! {
     StateMachineDoesNotExist 400 404;
     StateMachineLimitExceeded 400 409;
     StateMachineTypeNotSupported 400 400;
+    /// Nothing waits for the answer to a task any more.
+    TaskTimedOut 400 410;
     TooManyTags 400 400;
     ValidationException 400 400;
     // Common to all services: who asks, and what they may.
@@ -174,6 +181,11 @@ impl Fault {
     /// The exception's name.
     pub(crate) fn name(&self) -> &'static str {
         self.kind.entry().0
+    }
+
+    /// Its status over the AWS protocol.
+    pub(crate) fn aws_status(&self) -> u16 {
+        self.kind.entry().1
     }
 
     /// What is said.
@@ -395,6 +407,18 @@ impl From<PublishError> for Fault {
             PublishError::NotTagged { arn } => fault(Kind::ResourceNotFound).with("resourceName", arn),
             PublishError::TooManyTags { arn, .. } => fault(Kind::TooManyTags).with("resourceName", arn),
         }
+    }
+}
+
+impl From<ActivityError> for Fault {
+    fn from(error: ActivityError) -> Self {
+        let message = error.to_string();
+        let kind = match error {
+            ActivityError::InvalidName(_) => Kind::InvalidName,
+            ActivityError::LimitExceeded { .. } => Kind::ActivityLimitExceeded,
+            ActivityError::Store(error) => return error.into(),
+        };
+        Self::new(kind, message)
     }
 }
 

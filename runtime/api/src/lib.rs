@@ -20,6 +20,7 @@
 //! | `GET /v1/executions/ARN/events?include_data=&after=` | the same as it happens, as server-sent events; so does `run` with `Accept: text/event-stream` |
 //! | `PUT`, `GET`, `DELETE /v1/routes/NAME`; `GET /v1/routes` | routes: paths of the operator's own that start workflows |
 //! | `PUT`, `GET`, `DELETE /v1/schedules/NAME`; `GET /v1/schedules` | schedules |
+//! | `POST /v1/tasks/TOKEN/success`, `…/failure`, `…/heartbeat` | answers a task that waits for whoever has its token; where the server is extended by such tasks |
 //! | `GET /healthz`, `GET /readyz` | alive; ready, or 503 while the server stops |
 //! | `GET /metrics` | how the server stands to its bounds, for Prometheus |
 //!
@@ -51,6 +52,7 @@ mod idempotency;
 mod launch;
 mod limits;
 mod metrics;
+mod nested;
 mod page;
 mod pages;
 mod redaction;
@@ -59,6 +61,7 @@ mod routed;
 mod scheduler;
 mod serve;
 mod service;
+mod tasks;
 mod tls;
 mod web;
 

@@ -115,6 +115,11 @@ const ACCOUNT_METRICS: &[AccountMetric] = &[
         value: |service| service.idempotency().held().1 as u64,
     },
     AccountMetric {
+        name: "fleetstep_tasks_waiting",
+        help: "Tasks that wait for a token or a worker.",
+        value: |service| service.tasks().waiting() as u64,
+    },
+    AccountMetric {
         name: "fleetstep_histories_kept",
         help: "Histories that are kept.",
         value: |service| service.histories().held().0 as u64,

@@ -10,18 +10,19 @@ use crate::idempotency::Idempotency;
 use crate::redaction::Redaction;
 use crate::reply::{self, Reply, ReplyBody};
 use crate::scheduler::LastRuns;
+use crate::tasks::{Activities, Tasks};
 use crate::{AdmissionConfig, Limits, aws, metrics, routed, web};
 use bytes::Bytes;
-use fleetstep_catalog::{Catalog, StateMachine, StateMachineArn, Target, Version};
-use fleetstep_document::ObjectBuilder;
-use fleetstep_engine::{Engine, HistoryLevel, clock};
+use fleetstep_catalog::{Catalog, Executions as TaskExecutions, StateMachine, StateMachineArn, Target, Version};
+use fleetstep_document::{Document, ObjectBuilder};
+use fleetstep_engine::{Engine, Failure, HistoryLevel, clock};
 use fleetstep_journal::Journal;
 use fleetstep_trigger::Deliveries;
 use hyper::body::Body;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Where one asks whether the process is alive.
@@ -70,6 +71,16 @@ fn samples(options: &Options) -> Option<Bucket> {
     (each_second > 0 && options.history_level != HistoryLevel::All).then(|| Bucket::new(each_second.into(), None))
 }
 
+/// A service as the tasks of its catalog see it: it may be gone.
+pub(crate) struct Connected(Weak<Shared>);
+
+impl Connected {
+    pub(crate) fn service(&self) -> Result<Service, Failure> {
+        let shared = self.0.upgrade();
+        shared.map(Service).ok_or_else(|| Failure::new("States.Runtime", "The server is going down"))
+    }
+}
+
 /// The API over one catalog and one engine. Cheap to clone; every clone is the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
@@ -82,6 +93,8 @@ struct Shared {
     idempotency: Idempotency,
     executions: Executions,
     histories: Histories,
+    tasks: Tasks,
+    activities: Activities,
     /// Lets executions be samples.
     samples: Option<Bucket>,
     /// For the bodies that are still arriving.
@@ -103,6 +116,8 @@ struct Shared {
     told: AtomicI64,
     /// Set once, when the server is told to stop.
     withdrawn: Arc<AtomicBool>,
+    /// What the catalog was connected with, kept for as long as the service.
+    connected: OnceLock<Arc<Connected>>,
 }
 
 impl Service {
@@ -112,6 +127,8 @@ impl Service {
     pub fn new(catalog: Catalog, engine: Engine, options: Options, report: Report) -> Self {
         let limits = &options.limits;
         let (executions, histories) = (Executions::new(limits), Histories::new(limits));
+        let tasks = Tasks::default();
+        let activities = Activities::new(tasks.clone());
         let idempotency = Idempotency::new(limits);
         let samples = samples(&options);
         let redaction = Arc::new(Redaction::new(&options.redact));
@@ -132,6 +149,8 @@ impl Service {
             idempotency,
             executions,
             histories,
+            tasks,
+            activities,
             samples,
             budget,
             uploads,
@@ -143,8 +162,9 @@ impl Service {
             options,
             told,
             withdrawn,
+            connected: OnceLock::new(),
         };
-        Self(Arc::new(shared))
+        Self(Arc::new(shared)).connected()
     }
 
     /// The service of another account: over a catalog of its own, with what it remembers of executions for itself; all
@@ -165,7 +185,8 @@ impl Service {
             ..
         } = &*self.0;
         let admission = admission.beside(&options.admission, &catalog.place().account);
-        Self(Arc::new(Shared {
+        let tasks = Tasks::default();
+        let service = Self(Arc::new(Shared {
             catalog,
             engine: engine.clone(),
             admission,
@@ -173,6 +194,8 @@ impl Service {
             idempotency: Idempotency::new(&options.limits),
             executions: Executions::new(&options.limits),
             histories: Histories::new(&options.limits),
+            activities: Activities::new(tasks.clone()),
+            tasks,
             samples: samples(options),
             budget: Arc::clone(budget),
             uploads: Arc::clone(uploads),
@@ -184,7 +207,18 @@ impl Service {
             options: options.clone(),
             told: AtomicI64::new(i64::MIN),
             withdrawn: Arc::clone(withdrawn),
-        }))
+            connected: OnceLock::new(),
+        }));
+        service.connected()
+    }
+
+    /// The tasks of the catalog's machines start executions here. The catalog does not keep the service.
+    fn connected(self) -> Self {
+        let connected = Arc::new(Connected(Arc::downgrade(&self.0)));
+        let weak: Weak<dyn TaskExecutions> = Arc::<Connected>::downgrade(&connected);
+        self.catalog().connect(weak);
+        let _ = self.0.connected.set(connected);
+        self
     }
 
     /// Answers a request. Whatever is wrong with it, there is an answer.
@@ -320,6 +354,26 @@ impl Service {
     /// What is remembered of an execution, as it may be seen.
     pub(crate) fn described_execution(&self, arn: &str) -> Option<Description> {
         self.executions().describe(arn).map(|description| description.redacted(self.redaction()))
+    }
+
+    /// What waits for whoever was handed a token.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+
+    /// What waits for workers, and workers that wait.
+    pub(crate) fn activities(&self) -> &Activities {
+        &self.0.activities
+    }
+
+    /// Answers a task that waits under a token.
+    pub(crate) fn answer_task(&self, token: &str, answer: Result<Document, Failure>) -> Result<(), Fault> {
+        self.tasks().answer(token, &self.catalog().place().account, answer)
+    }
+
+    /// Puts off that it has been silent for too long.
+    pub(crate) fn beat_task(&self, token: &str) -> Result<(), Fault> {
+        self.tasks().beat(token, &self.catalog().place().account)
     }
 
     pub(crate) fn idempotency(&self) -> &Idempotency {

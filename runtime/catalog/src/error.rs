@@ -51,6 +51,23 @@ pub enum StateMachineError {
     Store(#[from] StoreError),
 }
 
+/// Why an operation on activities failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ActivityError {
+    /// `InvalidName`
+    #[error(transparent)]
+    InvalidName(#[from] NameError),
+    /// `ActivityLimitExceeded`
+    #[error("the limit of {activities_max} activities is reached")]
+    LimitExceeded {
+        /// The limit.
+        activities_max: usize,
+    },
+    /// The store failed: not the caller's fault.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why an operation on versions, aliases or tags failed. Texts are the service's own where they are known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {

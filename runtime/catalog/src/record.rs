@@ -7,7 +7,9 @@ use crate::arn::{FunctionArn, NameError, Place};
 use crate::function::Deployed;
 use crate::published::Published;
 use crate::store::{Change, RecordKind, Stored};
-use crate::{Alias, DefinitionFormat, FunctionDescription, FunctionSettings, StateMachine, Version, WorkflowType};
+use crate::{
+    Activity, Alias, DefinitionFormat, FunctionDescription, FunctionSettings, StateMachine, Version, WorkflowType,
+};
 use fleetstep_document::{Document, Text};
 use fleetstep_machine::Timestamp;
 use fleetstep_trigger::{Moment, RouteSpec, ScheduleSpec};
@@ -158,6 +160,23 @@ impl AliasRecord {
             updated_micros: alias.updated.as_micros(),
         };
         put(RecordKind::Alias, alias_key(alias), &record)
+    }
+}
+
+/// An activity, as it is kept under its name.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActivityRecord {
+    pub(crate) created_micros: i64,
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+impl ActivityRecord {
+    /// The change that keeps an activity.
+    pub(crate) fn put(activity: &Activity) -> Change {
+        let record = Self { created_micros: activity.created.as_micros(), tags: activity.tags.clone() };
+        put(RecordKind::Activity, activity.arn.name().to_string(), &record)
     }
 }
 

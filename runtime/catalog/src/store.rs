@@ -33,12 +33,22 @@ pub enum RecordKind {
     Route,
     /// A schedule, by name.
     Schedule,
+    /// An activity, by name.
+    Activity,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::StateMachine, Self::Function, Self::Version, Self::Alias, Self::Pin, Self::Route, Self::Schedule];
+    pub const ALL: [Self; 8] = [
+        Self::StateMachine,
+        Self::Function,
+        Self::Version,
+        Self::Alias,
+        Self::Pin,
+        Self::Route,
+        Self::Schedule,
+        Self::Activity,
+    ];
 
     /// For people.
     #[must_use]
@@ -51,6 +61,7 @@ impl RecordKind {
             Self::Pin => "pin",
             Self::Route => "route",
             Self::Schedule => "schedule",
+            Self::Activity => "activity",
         }
     }
 }

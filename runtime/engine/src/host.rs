@@ -1,7 +1,7 @@
 //! What the engine asks of those who run tasks.
 
 use fleetstep_document::{Document, Text};
-use fleetstep_machine::{Failure, Identity, TaskId, Timestamp};
+use fleetstep_machine::{Callback, Failure, Identity, TaskId, Timestamp};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Call {
     pub deadline: Timestamp,
     /// Whose call it is.
     pub identity: Arc<Identity>,
+    /// Where another than the called answers, with what keeps time for it; mostly none.
+    pub callback: Option<Box<Callback>>,
 }
 
 /// A future answer.

@@ -79,9 +79,10 @@ impl Running {
         let mut cancelled = Vec::new();
         for command in effects.commands.drain(..) {
             match command {
-                Command::Call { ticket, task, input, state, retry_count, deadline } => {
+                Command::Call { ticket, task, input, state, retry_count, deadline, callback } => {
                     let identity = Arc::clone(self.execution.identity());
-                    ask(Request::Call(ticket, Call { task, input, state, retry_count, deadline, identity }));
+                    let call = Call { task, input, state, retry_count, deadline, identity, callback };
+                    ask(Request::Call(ticket, call));
                 }
                 Command::Wake { ticket, at } => self.alarms.set(at, ticket),
                 Command::Cancel(ticket) => {

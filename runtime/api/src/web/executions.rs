@@ -88,6 +88,9 @@ pub(super) fn get<B>(call: &Call<'_, B>) -> Result<Reply, Fault> {
 /// Input and output stand in a description as JSON, not as its text.
 fn described(description: &Description) -> Document {
     let mut body = summarized(&description.summary);
+    if let Some(started_by) = &description.started_by {
+        body.push("startedBy", started_by.clone());
+    }
     push_failure(&mut body, &description.failure);
     body.push("input", description.input.json());
     if let Some(output) = &description.output {

@@ -6,6 +6,7 @@ mod functions;
 mod routes;
 mod settings;
 mod stats;
+mod tasks;
 mod triggers;
 mod workflows;
 
@@ -60,6 +61,9 @@ pub(crate) async fn serve<B: Body<Data = Bytes>>(
         Route::Triggers => triggers::routes(&call),
         Route::Schedule => triggers::schedule(call).await,
         Route::Schedules => triggers::schedules(&call),
+        Route::TaskSuccess => tasks::succeed(call).await,
+        Route::TaskFailure => tasks::fail(call).await,
+        Route::TaskHeartbeat => tasks::beat(call).await,
     }
 }
 

@@ -30,6 +30,9 @@ pub(crate) enum Route {
     Triggers,
     Schedule,
     Schedules,
+    TaskSuccess,
+    TaskFailure,
+    TaskHeartbeat,
 }
 
 /// A path, its methods, and what they need.
@@ -49,7 +52,7 @@ const CHANGED: &[(Method, Need)] =
     &[(Method::PUT, Need::DEPLOY), (Method::GET, Need::READ), (Method::DELETE, Need::DEPLOY)];
 
 /// Every path; `GET` is `HEAD` too. What is asked for all the time comes first.
-pub(crate) static ROUTES: [Row; 19] = [
+pub(crate) static ROUTES: [Row; 22] = [
     row(Route::Run, "workflows/NAME/run", &[(Method::POST, Need::START)]),
     row(Route::Batch, "workflows/NAME/batch", &[(Method::POST, Need::START)]),
     row(
@@ -82,6 +85,9 @@ pub(crate) static ROUTES: [Row; 19] = [
     row(Route::Triggers, "routes", &[(Method::GET, Need::READ)]),
     row(Route::Schedule, "schedules/NAME", CHANGED),
     row(Route::Schedules, "schedules", &[(Method::GET, Need::READ)]),
+    row(Route::TaskSuccess, "tasks/NAME/success", &[(Method::POST, Need::START)]),
+    row(Route::TaskFailure, "tasks/NAME/failure", &[(Method::POST, Need::START)]),
+    row(Route::TaskHeartbeat, "tasks/NAME/heartbeat", &[(Method::POST, Need::START)]),
 ];
 
 impl Row {

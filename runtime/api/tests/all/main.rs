@@ -3,6 +3,7 @@
 
 mod batch;
 mod bounds;
+mod callbacks;
 mod data;
 mod encrypted;
 mod follow;
@@ -10,6 +11,7 @@ mod gate;
 mod harness;
 mod histories;
 mod lifecycle;
+mod nested;
 mod starts;
 mod triggers;
 mod wire;

@@ -34,6 +34,7 @@ fn table(kind: RecordKind) -> TableDefinition<'static, &'static str, &'static [u
         RecordKind::Pin => "pins",
         RecordKind::Route => "routes",
         RecordKind::Schedule => "schedules",
+        RecordKind::Activity => "activities",
     })
 }
 
