@@ -300,11 +300,11 @@ impl PinRecord {
 /// A route, as it is kept under its name, secrets and all.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RouteRecord {
+pub(crate) struct HttpRouteRecord {
     pub(crate) spec: RouteSpec,
 }
 
-impl RouteRecord {
+impl HttpRouteRecord {
     /// The change that keeps a route.
     pub(crate) fn put(spec: &RouteSpec) -> Change {
         put(RecordKind::Route, spec.name.clone(), &Self { spec: spec.clone() })

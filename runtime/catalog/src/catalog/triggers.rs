@@ -2,7 +2,7 @@
 
 use super::open::unreadable;
 use super::{Catalog, Inner};
-use crate::record::{self, RouteRecord, ScheduleRecord};
+use crate::record::{self, HttpRouteRecord, ScheduleRecord};
 use crate::{Change, OpenError, RecordKind, StoreError, Stored, TriggerError};
 use arc_swap::ArcSwap;
 use fleetstep_engine::clock;
@@ -133,7 +133,7 @@ impl Inner {
         let name = &route.spec().name;
         let others = there.all().iter().filter(|other| other.spec().name != *name);
         let table = Routes::new(others.chain([&route]).map(Arc::clone))?;
-        self.store.write(vec![RouteRecord::put(route.spec())]).await?;
+        self.store.write(vec![HttpRouteRecord::put(route.spec())]).await?;
         self.triggers.routes.store(Arc::new(table));
         Ok((Arc::clone(&route), before.is_none()))
     }
@@ -208,7 +208,7 @@ impl Inner {
         let of = |kind| records.iter().filter(move |stored| stored.kind == kind);
         let mut routes = Vec::new();
         for stored in of(RecordKind::Route) {
-            let record: RouteRecord = record::read(stored).map_err(|message| unreadable(stored, message))?;
+            let record: HttpRouteRecord = record::read(stored).map_err(|message| unreadable(stored, message))?;
             match record.spec.compile() {
                 Ok(route) => routes.push(Arc::new(route)),
                 Err(problems) => self.problems.push(format!("route '{}' is not served: {problems}", stored.name)),
