@@ -138,7 +138,12 @@ impl<'a> Run<'a> {
         };
         self.note_step(id, Step::Arguments, || arguments.clone());
         let (timer, deadline) = self.deadline_of(timeout, heartbeat);
-        self.record(id, |_| Happening::TaskScheduled { task: task.task, input: arguments.clone(), timeout, heartbeat });
+        let event = self.record(id, |_| Happening::TaskScheduled {
+            task: task.task,
+            input: arguments.clone(),
+            timeout,
+            heartbeat,
+        });
         self.record(id, |_| Happening::TaskStarted { task: task.task });
         if let Some(acted) = self.mocked(id) {
             return acted;
@@ -152,6 +157,7 @@ impl<'a> Run<'a> {
             state: self.state(id).name.clone(),
             retry_count: self.execution.strand(id).retry_count(),
             deadline,
+            event,
         });
         if timer != Timer::Unarmed {
             self.wake_at(ticket, deadline);

@@ -46,6 +46,8 @@ pub enum Command {
         retry_count: u32,
         /// When the call is over, answered or not.
         deadline: Timestamp,
+        /// Number of the event that tells of it.
+        event: u64,
     },
     /// Send [`Event::Wake`] at a time.
     Wake {

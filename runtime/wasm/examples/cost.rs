@@ -74,6 +74,7 @@ fn best(functions: &[Arc<Function>]) -> u128 {
                 retry_count: 0,
                 deadline: fleetstep_engine::Timestamp::MAX,
                 identity: Arc::clone(&identity),
+                trace: None,
             };
             match function.invoke(call) {
                 Reply::Ready(Err(failure)) => panic!("{failure:?}"),
@@ -106,6 +107,7 @@ async fn loops(sandbox: &Sandbox) -> Vec<Reply> {
         retry_count: 0,
         deadline: fleetstep_engine::Timestamp::MAX,
         identity: Arc::default(),
+        trace: None,
     };
     let threads = SandboxConfig::default().slow_threads;
     (0..2 * threads).map(|_| function.invoke(call())).collect()

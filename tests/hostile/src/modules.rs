@@ -91,5 +91,6 @@ fn call() -> Call {
         retry_count: 0,
         deadline: clock::now().after(Duration::from_secs(300)),
         identity: Arc::new(Identity::default()),
+        trace: None,
     }
 }

@@ -166,7 +166,7 @@ impl<'a> Driver<'a> {
 
     fn carry_out(&mut self, command: Command, host: &mut impl FnMut(&Called) -> Answer) {
         match command {
-            Command::Call { ticket, task, input, state, retry_count, deadline } => {
+            Command::Call { ticket, task, input, state, retry_count, deadline, .. } => {
                 let called = Called { at: self.now, task, input, state, retry_count, deadline };
                 let answer = host(&called);
                 self.calls.push(called);
