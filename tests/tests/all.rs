@@ -13,4 +13,5 @@ mod load;
 mod orders;
 mod serving;
 mod simulation;
+mod telemetry;
 mod workflows;

@@ -19,7 +19,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("catalog", &["document", "asl", "machine", "engine", "wasm"]),
     // It knows keys and requests, not what they are for.
     ("identity", &[]),
-    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "catalog"]),
+    // It tells of what happened in executions; the names of tasks it has from their resources.
+    ("telemetry", &["document", "asl", "engine"]),
+    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "telemetry", "catalog"]),
     // It keeps bytes until it is told that they are finished.
     ("journal", &[]),
     // It drives servers from outside: it knows requests and answers, not what runs them.
@@ -29,8 +31,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "document", "asl", "diagram", "console", "tester", "machine", "engine", "identity", "journal", "wasm",
-            "catalog", "api", "load",
+            "document",
+            "asl",
+            "diagram",
+            "console",
+            "tester",
+            "machine",
+            "engine",
+            "identity",
+            "journal",
+            "telemetry",
+            "wasm",
+            "catalog",
+            "api",
+            "load",
         ],
     ),
 ];
@@ -39,13 +53,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
     ("wasmtime-wasi", &["wasm"]),
-    ("hyper", &["api", "hostile", "benches"]),
+    ("hyper", &["api", "telemetry", "hostile", "benches"]),
     ("redb", &["catalog"]),
     ("aws-sigv4", &["identity"]),
     ("tokio-rustls", &["api"]),
+    ("opentelemetry-proto", &["telemetry", "tests"]),
     ("saphyr", &["asl"]),
     ("clap", &["server", "tests", "benches"]),
-    ("tokio", &["engine", "wasm", "catalog", "api", "console", "server", "tests", "hostile", "benches"]),
+    ("tokio", &["engine", "wasm", "catalog", "telemetry", "api", "console", "server", "tests", "hostile", "benches"]),
 ];
 
 /// Normal dependencies of each package of the workspace, by short name.

@@ -54,6 +54,7 @@ mod reply;
 mod serve;
 mod service;
 mod tls;
+mod tracing;
 mod web;
 
 pub use admission::{AdmissionConfig, StartBounds};

@@ -15,10 +15,14 @@ use crate::launch::Launch;
 use crate::limits::{ARN_CHARACTERS_MAX, INPUT_BYTES_MAX, NAME_CHARACTERS_MAX};
 use crate::page;
 use crate::reply::write_epoch_seconds;
+use crate::tracing;
 use bytes::Bytes;
 use fleetstep_catalog::arn::check_execution_name;
 use fleetstep_document::{Document, Text, write_string};
 use fleetstep_engine::{Failure, Finished, Identity, Outcome};
+use fleetstep_telemetry::Context;
+use hyper::header::HeaderMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an express workflow is billed in.
@@ -80,7 +84,7 @@ impl<'a> Asked<'a> {
         })
     }
 
-    fn launch(&self, service: &Service) -> Result<Launch, Fault> {
+    fn launch(&self, service: &Service, headers: &HeaderMap) -> Result<Launch, Fault> {
         let target = service.target(self.arn)?;
         if let Some(name) = self.name {
             check_execution_name(name)?;
@@ -95,12 +99,21 @@ impl<'a> Asked<'a> {
             let message = format!("Invalid State Machine Execution Input: 'the input exceeds {INPUT_BYTES_MAX} bytes'");
             return Err(Fault::new(Kind::InvalidExecutionInput, message));
         }
-        Launch::new(service, target, self.name, document, input_bytes)
+        let launch = Launch::new(service, target, self.name, document, input_bytes)?;
+        Ok(launch.called_by(service, tracing::caller(service, headers, self.trace_header)))
     }
 }
 
+/// An answer, and the execution's place in a trace.
+type Answered = (Bytes, Option<Arc<Context>>);
+
 /// Answers one of the two starts.
-pub(super) async fn answer(service: &Service, operation: Operation, body: &[u8]) -> Result<Bytes, Fault> {
+pub(super) async fn answer(
+    service: &Service,
+    operation: Operation,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Answered, Fault> {
     let request;
     let asked = match Flat::read(body).and_then(Asked::of) {
         Some(asked) => asked,
@@ -110,17 +123,18 @@ pub(super) async fn answer(service: &Service, operation: Operation, body: &[u8])
         }
     };
     match operation {
-        Operation::StartSyncExecution => start_sync(service, &asked).await,
-        _ => start(service, &asked).await,
+        Operation::StartSyncExecution => start_sync(service, headers, &asked).await,
+        _ => start(service, headers, &asked).await,
     }
 }
 
 /// `StartSyncExecution`
-async fn start_sync(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
-    let launch = asked.launch(service)?;
+async fn start_sync(service: &Service, headers: &HeaderMap, asked: &Asked<'_>) -> Result<Answered, Fault> {
+    let mut launch = asked.launch(service, headers)?;
     let finished = launch.run(service).await?;
     let write = |out: &mut Vec<u8>| write_answer(asked, &launch.identity, &finished, out);
     let body = if asked.metadata_only { page::passing(write) } else { page::kept(write) };
+    let trace = launch.trace.take();
     if asked.metadata_only {
         let bytes = output_bytes(&finished);
         launch.keep(service, finished, bytes);
@@ -128,12 +142,13 @@ async fn start_sync(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault
         let record = Record::answered(&launch.identity, &finished, body.clone());
         service.executions().keep(&launch.identity.execution_arn, record, body.len());
     }
-    Ok(body)
+    Ok((body, trace))
 }
 
 /// `StartExecution`
-async fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
-    let launch = asked.launch(service)?;
+async fn start(service: &Service, headers: &HeaderMap, asked: &Asked<'_>) -> Result<Answered, Fault> {
+    let launch = asked.launch(service, headers)?;
+    let traced = launch.traced();
     let (arn, started) = match asked.name.filter(|_| service.has_idempotent_names()) {
         Some(name) => {
             let answer = start_once(service, launch, Text::from(format!("name {name}")), Way::Async).await?;
@@ -142,12 +157,14 @@ async fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
         }
         None => (launch.identity.execution_arn.clone(), launch.detach(service).await?),
     };
-    Ok(page::passing(|out| {
+    let body = page::passing(|out| {
         member(out, b"{\"executionArn\":", &arn);
         out.extend_from_slice(b",\"startDate\":");
         write_epoch_seconds(started, out);
         out.push(b'}');
-    }))
+    });
+    // One that came before by the same name has another trace.
+    Ok((body, traced.filter(|(_, own)| *own == arn).map(|(trace, _)| trace)))
 }
 
 /// Writes the answer's body.
