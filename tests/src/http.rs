@@ -70,12 +70,25 @@ pub fn exchange(
     Ok((status, head, body))
 }
 
-/// Asks for text: head and body of the answer.
+/// Asks for a page: head and body of the answer.
 ///
 /// # Errors
 /// No connection, or no answer in time.
-pub fn text(address: SocketAddr, method: &str, path: &str) -> Result<(String, String)> {
-    read(send_with(address, method, path, &[], b"")?)
+pub fn page(address: SocketAddr, path: &str) -> Result<(String, String)> {
+    read(send_with(address, "GET", path, &[], b"")?)
+}
+
+/// Sends a request with headers of its own, and takes what comes back as text.
+///
+/// # Errors
+/// No connection, or no answer in time.
+pub fn text(address: SocketAddr, method: &str, path: &str, headers: &[&str], body: &str) -> Result<(u16, String)> {
+    let media_type = [&[JSON], headers].concat().join("\r\n");
+    let mut stream = send(address, method, path, &media_type, body.as_bytes())?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).context("no answer")?;
+    let (head, body) = text.split_once("\r\n\r\n").with_context(|| format!("no HTTP: {text}"))?;
+    Ok((head.split(' ').nth(1).context("no status")?.parse()?, body.to_owned()))
 }
 
 /// The answer to a request that was sent.

@@ -124,11 +124,19 @@ impl Drop for Server {
 /// # Errors
 /// No Python 3, or packages that cannot be installed.
 pub fn clients(folder: &Path) -> Result<PathBuf> {
+    environment(folder, "clients", "tests/clients/requirements.txt")
+}
+
+/// The same with the packages that a file of the repository names.
+///
+/// # Errors
+/// As [`clients`].
+pub fn environment(folder: &Path, name: &str, requirements: &str) -> Result<PathBuf> {
     static MAKING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let requirements = root().join("tests/clients/requirements.txt");
+    let requirements = root().join(requirements);
     let wanted = std::fs::read_to_string(&requirements)?;
-    let environment = folder.join("clients");
+    let environment = folder.join(name);
     let stamp = environment.join("installed");
     let programs = environment.join("bin");
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {

@@ -15,13 +15,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["document", "machine"]),
     // It plays executions in the engine's simulator, with nothing of what serves one.
     ("tester", &["document", "asl", "diagram", "machine", "engine"]),
+    // It sends requests for whoever asks; of the engine it takes the clock.
+    ("outbound", &["engine"]),
     ("wasm", &["document", "engine"]),
-    ("catalog", &["document", "asl", "machine", "engine", "wasm"]),
+    // It says what starts a workflow and when; who listens, remembers and starts are others.
+    ("trigger", &["document", "expr"]),
+    ("catalog", &["document", "asl", "machine", "engine", "wasm", "trigger"]),
     // It knows keys and requests, not what they are for.
     ("identity", &[]),
     // It tells of what happened in executions; the names of tasks it has from their resources.
     ("telemetry", &["document", "asl", "engine"]),
-    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "telemetry", "catalog"]),
+    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "telemetry", "catalog", "trigger"]),
+    // It reaches for tasks what the operator has named; which executions there are, it does not know.
+    ("integrations", &["document", "engine", "catalog", "outbound"]),
     // It keeps bytes until it is told that they are finished.
     ("journal", &[]),
     // It drives servers from outside: it knows requests and answers, not what runs them.
@@ -45,6 +51,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "catalog",
             "api",
             "load",
+            "trigger",
+            "integrations",
         ],
     ),
 ];
@@ -53,14 +61,32 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
     ("wasmtime-wasi", &["wasm"]),
-    ("hyper", &["api", "telemetry", "hostile", "benches"]),
+    ("hyper", &["api", "outbound", "telemetry", "hostile", "benches"]),
     ("redb", &["catalog"]),
-    ("aws-sigv4", &["identity"]),
-    ("tokio-rustls", &["api"]),
+    ("aws-sigv4", &["identity", "integrations"]),
+    ("tokio-rustls", &["api", "outbound"]),
+    ("rustls-native-certs", &["outbound"]),
     ("opentelemetry-proto", &["telemetry", "tests"]),
     ("saphyr", &["asl"]),
+    ("matchit", &["trigger"]),
     ("clap", &["server", "tests", "benches"]),
-    ("tokio", &["engine", "wasm", "catalog", "telemetry", "api", "console", "server", "tests", "hostile", "benches"]),
+    (
+        "tokio",
+        &[
+            "engine",
+            "outbound",
+            "wasm",
+            "catalog",
+            "integrations",
+            "telemetry",
+            "api",
+            "console",
+            "server",
+            "tests",
+            "hostile",
+            "benches",
+        ],
+    ),
 ];
 
 /// Normal dependencies of each package of the workspace, by short name.

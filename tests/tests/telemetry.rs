@@ -370,7 +370,7 @@ fn a_collector_behind_tls_is_reached_by_those_who_trust_it() {
 }
 
 fn metrics(server: &Server) -> (String, String) {
-    http::text(server.address(), "GET", "/metrics").expect("an answer")
+    http::page(server.address(), "/metrics").expect("an answer")
 }
 
 /// Neither one that is not there nor one that never answers holds a start up, or the end of the server for long.

@@ -19,6 +19,8 @@ const RERUN_PAUSE: Duration = Duration::from_millis(20);
 const VERSION: u8 = 1;
 /// One of a start with a key, which comes last.
 const VERSION_WITH_KEY: u8 = 2;
+/// One of an execution that a task of another started: who, and how many stand above it, come last.
+const VERSION_NESTED: u8 = 3;
 /// Bytes of a payload beside its texts.
 const FIXED_BYTES: usize = 1 + 8 + 32;
 
@@ -116,12 +118,19 @@ struct Payload<'a> {
     input: &'a str,
     /// Of a start that has one.
     key: Option<&'a str>,
+    /// Of one that a task of another execution asked for: its ARN, and how many stand above.
+    nested: Option<(&'a str, u32)>,
 }
 
 fn write_payload(launch: &Launch, pin: &Pin, at: Timestamp, out: &mut Vec<u8>) {
     let identity = &launch.identity;
     out.reserve(FIXED_BYTES + 512);
-    out.push(if launch.key.is_some() { VERSION_WITH_KEY } else { VERSION });
+    let started_by = identity.started_by.as_ref();
+    out.push(match (&launch.key, started_by) {
+        (_, Some(_)) => VERSION_NESTED,
+        (Some(_), None) => VERSION_WITH_KEY,
+        (None, None) => VERSION,
+    });
     out.extend_from_slice(&at.as_micros().to_le_bytes());
     out.extend_from_slice(pin.digest());
     let optional = |arn: &Option<Text>| arn.clone().unwrap_or_default();
@@ -137,7 +146,12 @@ fn write_payload(launch: &Launch, pin: &Pin, at: Timestamp, out: &mut Vec<u8>) {
     launch.input.write_json(out);
     let length = (out.len() - at - 4) as u32;
     out[at..at + 4].copy_from_slice(&length.to_le_bytes());
-    if let Some(key) = &launch.key {
+    if let Some(started_by) = started_by {
+        write_text(started_by, out);
+        out.extend_from_slice(&identity.nesting.to_le_bytes());
+        // A key that is empty is none.
+        write_text(launch.key.as_deref().unwrap_or_default(), out);
+    } else if let Some(key) = &launch.key {
         write_text(key, out);
     }
 }
@@ -147,25 +161,47 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
+fn read_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let (length, after) = rest.split_first_chunk()?;
+    let (text, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    *rest = after;
+    std::str::from_utf8(text).ok()
+}
+
 impl<'a> Payload<'a> {
     /// Nothing where it is of another version, or no payload at all.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let (&version, rest) = bytes.split_first()?;
-        if !matches!(version, VERSION | VERSION_WITH_KEY) {
+        if !matches!(version, VERSION | VERSION_WITH_KEY | VERSION_NESTED) {
             return None;
         }
         let (micros, rest) = rest.split_first_chunk()?;
         let (pin, mut rest) = rest.split_first_chunk()?;
-        let mut text = || {
-            let (length, after) = rest.split_first_chunk()?;
-            let (text, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            rest = after;
-            std::str::from_utf8(text).ok()
-        };
-        let (execution_arn, version_arn, alias_arn, input) = (text()?, text()?, text()?, text()?);
-        let key = if version == VERSION_WITH_KEY { Some(text()?) } else { None };
+        let [execution_arn, version_arn, alias_arn, input] =
+            [read_text(&mut rest)?, read_text(&mut rest)?, read_text(&mut rest)?, read_text(&mut rest)?];
+        let (mut key, mut nested) = (None, None);
+        match version {
+            VERSION_WITH_KEY => key = Some(read_text(&mut rest)?),
+            VERSION_NESTED => {
+                let started_by = read_text(&mut rest)?;
+                let (nesting, after) = rest.split_first_chunk()?;
+                rest = after;
+                nested = Some((started_by, u32::from_le_bytes(*nesting)));
+                key = Some(read_text(&mut rest)?).filter(|key| !key.is_empty());
+            }
+            _ => {}
+        }
         let accepted = Timestamp::from_micros(i64::from_le_bytes(*micros));
-        rest.is_empty().then_some(Self { accepted, pin: *pin, execution_arn, version_arn, alias_arn, input, key })
+        rest.is_empty().then_some(Self {
+            accepted,
+            pin: *pin,
+            execution_arn,
+            version_arn,
+            alias_arn,
+            input,
+            key,
+            nested,
+        })
     }
 }
 
@@ -216,6 +252,8 @@ impl Service {
         let identity = Identity {
             execution_arn: Text::from(payload.execution_arn),
             redrive_count: record.openings,
+            started_by: payload.nested.map(|(by, _)| Text::from(by)),
+            nesting: payload.nested.map_or(0, |(_, nesting)| nesting),
             ..Identity::clone(&target.identity(name))
         };
         let launch = Launch::of(self, target.machine, Arc::new(identity), input, payload.input.len());
@@ -275,6 +313,7 @@ mod tests {
             alias_arn: "arn:alias",
             input: "{\"ä\":1}",
             key: None,
+            nested: None,
         };
         assert_eq!(Payload::read(&bytes), Some(payload));
         for end in 0..bytes.len() {
@@ -283,11 +322,19 @@ mod tests {
         bytes.push(0);
         assert_eq!(Payload::read(&bytes), None);
         bytes.pop();
-        bytes[0] = VERSION_WITH_KEY + 1;
+        bytes[0] = VERSION_NESTED + 1;
         assert_eq!(Payload::read(&bytes), None);
         bytes[0] = VERSION_WITH_KEY;
         assert_eq!(Payload::read(&bytes), None, "the key is missing");
         write_text("the key", &mut bytes);
         assert_eq!(Payload::read(&bytes).and_then(|payload| payload.key), Some("the key"));
+        bytes[0] = VERSION_NESTED;
+        assert_eq!(Payload::read(&bytes), None, "the depth is missing");
+        bytes.extend_from_slice(&3_u32.to_le_bytes());
+        write_text("", &mut bytes);
+        let payload = Payload::read(&bytes).unwrap();
+        assert_eq!((payload.key, payload.nested), (None, Some(("the key", 3))));
+        write_text("more", &mut bytes);
+        assert_eq!(Payload::read(&bytes), None);
     }
 }

@@ -120,7 +120,12 @@ impl Record {
             Payload::Answer(answer) => answered(answer),
             Payload::Parts { input, outcome, .. } => (Payloaded::Json(input.clone()), described(outcome.as_ref())),
         };
-        Description { summary: self.summary(), input, output: outcome.0, failure: outcome.1 }
+        let started_by = match &self.payload {
+            // One that a task started is not answered for.
+            Payload::Answer(_) => None,
+            Payload::Parts { identity, .. } => identity.started_by.clone(),
+        };
+        Description { summary: self.summary(), input, output: outcome.0, failure: outcome.1, started_by }
     }
 }
 
@@ -159,7 +164,8 @@ impl Stopper {
         *self.lock() = Stop::Done;
     }
 
-    fn stop(&self, failure: Failure) {
+    /// Ends it, unless it is over.
+    pub(crate) fn stop(&self, failure: Failure) {
         let mut stop = self.lock();
         match std::mem::replace(&mut *stop, Stop::Done) {
             Stop::Starting | Stop::Asked(_) => *stop = Stop::Asked(failure),
@@ -197,6 +203,8 @@ pub(crate) struct Description {
     pub(crate) input: Payloaded,
     pub(crate) output: Option<Payloaded>,
     pub(crate) failure: Failure,
+    /// The execution whose task started it.
+    pub(crate) started_by: Option<Text>,
 }
 
 /// A document in the form in which it is at hand.
@@ -217,6 +225,7 @@ impl Description {
             output: self.output.map(seen),
             failure: redaction.failure(&self.failure),
             summary: self.summary,
+            started_by: self.started_by,
         }
     }
 }

@@ -5,14 +5,17 @@
 
 use crate::body::BodyError;
 use crate::executions::push_failure;
+use crate::limits::INPUT_BYTES_MAX;
 use crate::reply::{self, Reply};
 use fleetstep_asl::{Diagnostic, definition_error_message};
 use fleetstep_catalog::{
-    ArnError, FunctionError, InvalidToken, NameError, PublishError, StateMachineError, StoreError,
+    ActivityError, ArnError, FunctionError, InvalidToken, NameError, PublishError, StateMachineError, StoreError,
+    TriggerError,
 };
 use fleetstep_document::{Document, ObjectBuilder};
 use fleetstep_engine::{Failure, Outcome, Saturated};
 use fleetstep_identity::Refusal;
+use fleetstep_trigger::{Problem, Problems, Unreadable, Unverified};
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::borrow::Cow;
@@ -37,6 +40,8 @@ macro_rules! faults {
 faults! {
     ActivityDoesNotExist 400 404;
     ActivityLimitExceeded 400 400;
+    /// Too many workers wait for tasks of one activity.
+    ActivityWorkerLimitExceeded 400 429;
     ConflictException 400 409;
     /// One was started with the same key and another input.
     ExecutionAlreadyExists 400 409;
@@ -49,6 +54,8 @@ faults! {
     InvalidExecutionInput 400 400;
     InvalidLoggingConfiguration 400 400;
     InvalidName 400 400;
+    /// What a task was answered with is no JSON, or too much of it.
+    InvalidOutput 400 400;
     InvalidToken 400 400;
     MissingRequiredParameter 400 400;
     ResourceNotFound 400 404;
@@ -59,6 +66,8 @@ faults! {
     StateMachineDoesNotExist 400 404;
     StateMachineLimitExceeded 400 409;
     StateMachineTypeNotSupported 400 400;
+    /// Nothing waits for the answer to a task any more.
+    TaskTimedOut 400 410;
     TooManyTags 400 400;
     ValidationException 400 400;
     // Common to all services: who asks, and what they may.
@@ -77,10 +86,14 @@ faults! {
     FunctionDoesNotExist 400 404;
     FunctionLimitExceeded 400 409;
     InvalidModule 400 422;
+    /// A spec of a route or a schedule.
+    InvalidTrigger 400 422;
     MethodNotAllowed 405 405;
     NotFound 404 404;
     RequestEntityTooLarge 413 413;
     RequestTimeout 408 408;
+    RouteDoesNotExist 400 404;
+    ScheduleDoesNotExist 400 404;
     UnsupportedMediaType 415 415;
 }
 
@@ -150,9 +163,29 @@ impl Fault {
         Self { retry_after: Some(seconds.max(1)), ..self }
     }
 
+    /// What was sent gives no input for what it starts.
+    pub(crate) fn unfit(reason: &str) -> Self {
+        Self::new(Kind::InvalidExecutionInput, format!("Invalid State Machine Execution Input: '{reason}'"))
+    }
+
+    /// The input is larger than AWS lets one be.
+    pub(crate) fn input_too_large() -> Self {
+        Self::unfit(&format!("the input exceeds {INPUT_BYTES_MAX} bytes"))
+    }
+
+    /// Whether the same may be let in a little later.
+    pub(crate) fn may_help_later(&self) -> bool {
+        self.retry_after.is_some()
+    }
+
     /// The exception's name.
     pub(crate) fn name(&self) -> &'static str {
         self.kind.entry().0
+    }
+
+    /// Its status over the AWS protocol.
+    pub(crate) fn aws_status(&self) -> u16 {
+        self.kind.entry().1
     }
 
     /// What is said.
@@ -266,6 +299,50 @@ impl From<Saturated> for Fault {
     }
 }
 
+impl From<Unverified> for Fault {
+    fn from(error: Unverified) -> Self {
+        Self::new(Kind::InvalidSignatureException, format!("This delivery is not believed: {error}"))
+    }
+}
+
+impl From<Unreadable> for Fault {
+    fn from(error: Unreadable) -> Self {
+        Self::new(Kind::SerializationException, error.to_string())
+    }
+}
+
+impl From<Problems> for Fault {
+    fn from(problems: Problems) -> Self {
+        let place = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+        let told = |problem: &Problem| {
+            let mut body = ObjectBuilder::with_capacity(4)
+                .with("severity", "ERROR")
+                .with("message", problem.message.as_str())
+                .with("location", problem.location.as_str());
+            if let Some(offset) = problem.offset {
+                body.push("offset", place(offset));
+            }
+            body.build()
+        };
+        let each: Vec<Document> = problems.0.iter().map(told).collect();
+        let fault = Self::new(Kind::InvalidTrigger, problems.to_string());
+        Self { problem_details: vec![("diagnostics", each.into())], ..fault }
+    }
+}
+
+impl From<TriggerError> for Fault {
+    fn from(error: TriggerError) -> Self {
+        let message = error.to_string();
+        let kind = match error {
+            TriggerError::Invalid(problems) => return problems.into(),
+            TriggerError::Store(error) => return error.into(),
+            TriggerError::Conflict(_) => Kind::ConflictException,
+            TriggerError::LimitExceeded { .. } => Kind::ServiceQuotaExceededException,
+        };
+        Self::new(kind, message)
+    }
+}
+
 impl From<ArnError> for Fault {
     fn from(error: ArnError) -> Self {
         Self::new(Kind::InvalidArn, format!("Invalid Arn: '{error}'"))
@@ -330,6 +407,18 @@ impl From<PublishError> for Fault {
             PublishError::NotTagged { arn } => fault(Kind::ResourceNotFound).with("resourceName", arn),
             PublishError::TooManyTags { arn, .. } => fault(Kind::TooManyTags).with("resourceName", arn),
         }
+    }
+}
+
+impl From<ActivityError> for Fault {
+    fn from(error: ActivityError) -> Self {
+        let message = error.to_string();
+        let kind = match error {
+            ActivityError::InvalidName(_) => Kind::InvalidName,
+            ActivityError::LimitExceeded { .. } => Kind::ActivityLimitExceeded,
+            ActivityError::Store(error) => return error.into(),
+        };
+        Self::new(kind, message)
     }
 }
 

@@ -11,7 +11,7 @@ mod log;
 mod render;
 mod traced;
 
-pub(crate) use kept::{Histories, HistoryRequest};
+pub(crate) use kept::{Histories, HistoryPage, HistoryRequest};
 pub use log::{LogSink, Logs};
 
 use self::followed::Followed;

@@ -2,18 +2,23 @@
 
 use crate::Service;
 use crate::admission::{Bound, Entry, Way};
+use crate::aws::parse_input;
 use crate::durable::{self, Accepted};
 use crate::executions::{Record, Stopper, output_bytes};
 use crate::fault::{Fault, Kind};
 use crate::history::{self, Asked};
+use crate::limits::INPUT_BYTES_MAX;
 use crate::tracing;
+use fleetstep_catalog::arn::check_execution_name;
 use fleetstep_catalog::{StateMachine, StateMachineStatus, Target};
 use fleetstep_document::{Document, Text};
 use fleetstep_engine::{
-    Ended, Finished, Handle, HistoryLevel, Identity, Meter, OnFinish, Outcome, Saturated, Start, Timestamp, clock,
+    Ended, Failure, Finished, Handle, HistoryLevel, Identity, Meter, OnFinish, Outcome, Saturated, Start, Timestamp,
+    clock,
 };
 use fleetstep_telemetry::{Caller, Context};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// An execution that is about to start.
 pub(crate) struct Launch {
@@ -47,6 +52,37 @@ impl Launch {
         }
         let identity = target.identity(name);
         Self::of(service, target.machine, identity, input, input_bytes)
+    }
+
+    /// Makes an execution of what an ARN names; no input is `{}`.
+    pub(crate) fn of_text(
+        service: &Service,
+        arn: &str,
+        name: Option<&str>,
+        input: Option<&Text>,
+    ) -> Result<Self, Fault> {
+        let target = service.target(arn)?;
+        if let Some(name) = name {
+            check_execution_name(name)?;
+        }
+        let document = match input {
+            Some(text) => parse_input(text)?,
+            None => Document::empty_object(),
+        };
+        // The constraint counts characters, the quota counts bytes.
+        let input_bytes = input.map_or(2, |text| text.len());
+        if input_bytes > INPUT_BYTES_MAX {
+            let message = format!("Invalid State Machine Execution Input: 'the input exceeds {INPUT_BYTES_MAX} bytes'");
+            return Err(Fault::new(Kind::InvalidExecutionInput, message));
+        }
+        Self::new(service, target, name, document, input_bytes)
+    }
+
+    /// The same, started by a task of `parent`.
+    pub(crate) fn below(self, parent: &Identity) -> Self {
+        let started_by = Some(parent.execution_arn.clone());
+        let identity = Identity { started_by, nesting: parent.nesting + 1, ..Identity::clone(&self.identity) };
+        Self { identity: Arc::new(identity), ..self }
     }
 
     /// Makes an execution of a revision, whoever it is.
@@ -129,6 +165,16 @@ impl Launch {
         service.executions().keep(&identity.execution_arn, Record::over(self.identity, self.input, finished), bytes);
     }
 
+    /// Starts it, to be carried on by the engine, for a caller who follows it: it is lost if the server ends before it.
+    pub(crate) fn follow(self, service: &Service) -> Result<Timestamp, Fault> {
+        let entry = self.enter(service, Way::Sync)?;
+        let started = clock::now();
+        match self.begin(service, started, None, entry) {
+            Ok(()) => Ok(started),
+            Err(saturated) => Err(self.refused(service, saturated)),
+        }
+    }
+
     /// Starts it, to be carried on by the engine, once it is durable. Returns the time of the start.
     pub(crate) async fn detach(self, service: &Service) -> Result<Timestamp, Fault> {
         let entry = self.enter(service, Way::Async)?;
@@ -143,6 +189,21 @@ impl Launch {
         }
     }
 
+    /// Starts it for one who waits for its end, and ends it when he does not wait any more.
+    pub(crate) fn attend(self, service: &Service) -> Result<Child, Fault> {
+        let entry = self.enter(service, Way::Sync)?;
+        let (tell, told) = oneshot::channel();
+        let (stopper, start, on_finish) = self.detached(service, clock::now(), None, entry);
+        let on_finish = Box::new(move |finished: Finished| {
+            on_finish(finished.clone());
+            // He may have gone.
+            let _ = tell.send(finished);
+        });
+        let handle = service.engine().start_nested(start, on_finish);
+        self.begun(service, &stopper, handle).map_err(|saturated| self.refused(service, saturated))?;
+        Ok(Child { stopper, told })
+    }
+
     /// Hands it to the engine; at its end what was accepted is finished, and its place is free.
     pub(crate) fn begin(
         &self,
@@ -152,7 +213,11 @@ impl Launch {
         entry: Option<Entry>,
     ) -> Result<(), Saturated> {
         let (stopper, start, on_finish) = self.detached(service, started, accepted, entry);
-        self.begun(service, &stopper, service.engine().start(start, on_finish))
+        let handle = match self.identity.nesting {
+            0 => service.engine().start(start, on_finish),
+            _ => service.engine().start_nested(start, on_finish),
+        };
+        self.begun(service, &stopper, handle)
     }
 
     /// What the engine needs to carry it on.
@@ -171,11 +236,16 @@ impl Launch {
         service.executions().keep(&identity.execution_arn, record, input_bytes);
         let (executions, stoppable) = (service.executions().clone(), Arc::clone(&stopper));
         let meter = Arc::clone(&self.machine.meter);
+        let followed = self.asked.map(|_| service.histories().clone());
         let on_finish = move |finished: Finished| {
             stoppable.done();
             measure(&meter, &finished);
             let bytes = input_bytes + output_bytes(&finished);
+            let arn = followed.as_ref().map(|_| identity.execution_arn.clone());
             executions.replace(Record::over(identity, input, finished), bytes);
+            if let (Some(followed), Some(arn)) = (followed, arn) {
+                followed.ring(&arn);
+            }
             accepted.into_iter().for_each(Accepted::finish);
             drop(entry);
         };
@@ -202,6 +272,30 @@ impl Launch {
                 Err(saturated)
             }
         }
+    }
+}
+
+/// An execution that a task of another waits for.
+pub(crate) struct Child {
+    stopper: Arc<Stopper>,
+    told: oneshot::Receiver<Finished>,
+}
+
+impl Child {
+    /// How it ended.
+    pub(crate) async fn end(mut self) -> Finished {
+        match (&mut self.told).await {
+            Ok(finished) => finished,
+            // The engine goes down, and takes the task that waits along.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let cause = "The execution whose task waited for this one does not wait any more";
+        self.stopper.stop(Failure { error: None, cause: Some(Text::from(cause)) });
     }
 }
 

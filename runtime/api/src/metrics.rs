@@ -6,11 +6,9 @@ mod metered;
 use crate::Service;
 use crate::admission::Bound;
 use crate::fault::Fault;
-use crate::reply::Reply;
-use bytes::Bytes;
+use crate::reply::{self, Reply};
 use fleetstep_journal::Stats;
 use fleetstep_telemetry::Counts;
-use http_body_util::Full;
 use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
@@ -140,6 +138,11 @@ const ACCOUNT_METRICS: &[AccountMetric] = &[
         value: |service| service.idempotency().held().1 as u64,
     },
     AccountMetric {
+        name: "fleetstep_tasks_waiting",
+        help: "Tasks that wait for a token or a worker.",
+        value: |service| service.tasks().waiting() as u64,
+    },
+    AccountMetric {
         name: "fleetstep_histories_kept",
         help: "Histories that are kept.",
         value: |service| service.histories().held().0 as u64,
@@ -168,7 +171,7 @@ pub(crate) fn answer(head: &Parts, services: &[&Service]) -> Result<Reply, Fault
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Fault::method_not_allowed("GET, HEAD".to_owned()));
     }
-    let mut reply = Reply::new(Full::new(Bytes::from(text(services))));
+    let mut reply = Reply::new(reply::whole(text(services)));
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     Ok(reply)
 }

@@ -4,23 +4,27 @@ use crate::admission::{Admission, Bucket, Memory};
 use crate::body::{self, BodyError, Budget};
 use crate::executions::{Description, Executions};
 use crate::fault::{Fault, Kind};
+use crate::follow::Followers;
 use crate::history::{Histories, Logs};
 use crate::idempotency::Idempotency;
 use crate::redaction::Redaction;
-use crate::reply::{self, Reply};
-use crate::{AdmissionConfig, Limits, aws, metrics, web};
+use crate::reply::{self, Reply, ReplyBody};
+use crate::scheduler::LastRuns;
+use crate::tasks::{Activities, Tasks};
+use crate::{AdmissionConfig, Limits, aws, metrics, routed, web};
 use bytes::Bytes;
-use fleetstep_catalog::{Catalog, StateMachine, StateMachineArn, Target, Version};
-use fleetstep_document::ObjectBuilder;
-use fleetstep_engine::{Engine, HistoryLevel, clock};
+use fleetstep_catalog::{Catalog, Executions as TaskExecutions, StateMachine, StateMachineArn, Target, Version};
+use fleetstep_document::{Document, ObjectBuilder};
+use fleetstep_engine::{Engine, Failure, HistoryLevel, clock};
 use fleetstep_journal::Journal;
 use fleetstep_telemetry::Telemetry;
+use fleetstep_trigger::Deliveries;
 use http_body_util::Full;
 use hyper::body::Body;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Where one asks whether the process is alive.
@@ -71,6 +75,16 @@ fn samples(options: &Options) -> Option<Bucket> {
     (each_second > 0 && options.history_level != HistoryLevel::All).then(|| Bucket::new(each_second.into(), None))
 }
 
+/// A service as the tasks of its catalog see it: it may be gone.
+pub(crate) struct Connected(Weak<Shared>);
+
+impl Connected {
+    pub(crate) fn service(&self) -> Result<Service, Failure> {
+        let shared = self.0.upgrade();
+        shared.map(Service).ok_or_else(|| Failure::new("States.Runtime", "The server is going down"))
+    }
+}
+
 /// The API over one catalog and one engine. Cheap to clone; every clone is the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
@@ -83,6 +97,8 @@ struct Shared {
     idempotency: Idempotency,
     executions: Executions,
     histories: Histories,
+    tasks: Tasks,
+    activities: Activities,
     /// Lets executions be samples.
     samples: Option<Bucket>,
     /// For the bodies that are still arriving.
@@ -91,6 +107,12 @@ struct Shared {
     uploads: Arc<Semaphore>,
     /// For the connections that are open.
     connections: Arc<Semaphore>,
+    /// Those who follow executions.
+    followers: Followers,
+    /// Webhooks that were taken.
+    deliveries: Mutex<Deliveries>,
+    /// What came of schedules lately.
+    last_runs: LastRuns,
     /// Told what is wrong with the host.
     report: Report,
     options: Options,
@@ -98,6 +120,8 @@ struct Shared {
     told: AtomicI64,
     /// Set once, when the server is told to stop.
     withdrawn: Arc<AtomicBool>,
+    /// What the catalog was connected with, kept for as long as the service.
+    connected: OnceLock<Arc<Connected>>,
 }
 
 impl Service {
@@ -107,6 +131,8 @@ impl Service {
     pub fn new(catalog: Catalog, engine: Engine, options: Options, report: Report) -> Self {
         let limits = &options.limits;
         let (executions, histories) = (Executions::new(limits), Histories::new(limits));
+        let tasks = Tasks::default();
+        let activities = Activities::new(tasks.clone());
         let idempotency = Idempotency::new(limits);
         let samples = samples(&options);
         let redaction = Arc::new(Redaction::new(&options.redact));
@@ -116,6 +142,8 @@ impl Service {
         let budget = Arc::new(Budget::new(limits.arriving_bytes_max));
         let uploads = Arc::new(Semaphore::new(limits.uploads_max));
         let connections = Arc::new(Semaphore::new(limits.connections_max));
+        let followers = Followers::new(limits.followers_max);
+        let deliveries = Mutex::new(Deliveries::new(limits.deliveries_max));
         let (told, withdrawn) = (AtomicI64::new(i64::MIN), Arc::new(AtomicBool::new(false)));
         let shared = Shared {
             catalog,
@@ -125,26 +153,44 @@ impl Service {
             idempotency,
             executions,
             histories,
+            tasks,
+            activities,
             samples,
             budget,
             uploads,
             connections,
+            followers,
+            deliveries,
+            last_runs: LastRuns::default(),
             report,
             options,
             told,
             withdrawn,
+            connected: OnceLock::new(),
         };
-        Self(Arc::new(shared))
+        Self(Arc::new(shared)).connected()
     }
 
     /// The service of another account: over a catalog of its own, with what it remembers of executions for itself; all
     /// that belongs to the process is shared.
     #[must_use]
     pub fn beside(&self, catalog: Catalog) -> Self {
-        let Shared { engine, admission, redaction, budget, uploads, connections, report, options, withdrawn, .. } =
-            &*self.0;
+        let Shared {
+            engine,
+            admission,
+            redaction,
+            budget,
+            uploads,
+            connections,
+            followers,
+            report,
+            options,
+            withdrawn,
+            ..
+        } = &*self.0;
         let admission = admission.beside(&options.admission, &catalog.place().account);
-        Self(Arc::new(Shared {
+        let tasks = Tasks::default();
+        let service = Self(Arc::new(Shared {
             catalog,
             engine: engine.clone(),
             admission,
@@ -152,19 +198,35 @@ impl Service {
             idempotency: Idempotency::new(&options.limits),
             executions: Executions::new(&options.limits),
             histories: Histories::new(&options.limits),
+            activities: Activities::new(tasks.clone()),
+            tasks,
             samples: samples(options),
             budget: Arc::clone(budget),
             uploads: Arc::clone(uploads),
             connections: Arc::clone(connections),
+            followers: followers.clone(),
+            deliveries: Mutex::new(Deliveries::new(options.limits.deliveries_max)),
+            last_runs: LastRuns::default(),
             report: *report,
             options: options.clone(),
             told: AtomicI64::new(i64::MIN),
             withdrawn: Arc::clone(withdrawn),
-        }))
+            connected: OnceLock::new(),
+        }));
+        service.connected()
+    }
+
+    /// The tasks of the catalog's machines start executions here. The catalog does not keep the service.
+    fn connected(self) -> Self {
+        let connected = Arc::new(Connected(Arc::downgrade(&self.0)));
+        let weak: Weak<dyn TaskExecutions> = Arc::<Connected>::downgrade(&connected);
+        self.catalog().connect(weak);
+        let _ = self.0.connected.set(connected);
+        self
     }
 
     /// Answers a request. Whatever is wrong with it, there is an answer.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<ReplyBody>
     where
         B: Body<Data = Bytes>,
     {
@@ -179,7 +241,8 @@ impl Service {
             HEALTHZ | READYZ => self.health(&head, true),
             METRICS => metrics::answer(&head, &[self]),
             path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
-            path => Err(nothing_at(path)),
+            // What an operator configured comes last: what is the server's own is not looked for there.
+            _ => Box::pin(routed::answer_unguarded(self, &head, body)).await,
         };
         answered.unwrap_or_else(|fault| self.refuse(&fault).problem_reply())
     }
@@ -192,6 +255,22 @@ impl Service {
     /// One permit for each connection that may be open.
     pub(crate) fn connections(&self) -> &Arc<Semaphore> {
         &self.0.connections
+    }
+
+    /// Those who follow executions, in the whole server.
+    pub(crate) fn followers(&self) -> &Followers {
+        &self.0.followers
+    }
+
+    /// Webhooks that were taken.
+    pub(crate) fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
+        // No code under the lock can leave it half changed.
+        self.0.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What came of schedules lately.
+    pub(crate) fn last_runs(&self) -> &LastRuns {
+        &self.0.last_runs
     }
 
     /// Room for one more module that is taken in, until the answer is dropped.
@@ -279,6 +358,26 @@ impl Service {
     /// What is remembered of an execution, as it may be seen.
     pub(crate) fn described_execution(&self, arn: &str) -> Option<Description> {
         self.executions().describe(arn).map(|description| description.redacted(self.redaction()))
+    }
+
+    /// What waits for whoever was handed a token.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+
+    /// What waits for workers, and workers that wait.
+    pub(crate) fn activities(&self) -> &Activities {
+        &self.0.activities
+    }
+
+    /// Answers a task that waits under a token.
+    pub(crate) fn answer_task(&self, token: &str, answer: Result<Document, Failure>) -> Result<(), Fault> {
+        self.tasks().answer(token, &self.catalog().place().account, answer)
+    }
+
+    /// Puts off that it has been silent for too long.
+    pub(crate) fn beat_task(&self, token: &str) -> Result<(), Fault> {
+        self.tasks().beat(token, &self.catalog().place().account)
     }
 
     pub(crate) fn idempotency(&self) -> &Idempotency {

@@ -49,6 +49,8 @@ struct Checker<'a> {
     target: Option<WorkflowType>,
     /// Whether all that leaves the machine is mocked, so that all of it may stand in the program.
     mocked: bool,
+    extended: bool,
+    bound: bool,
     machine_language: QueryLanguage,
     /// Whether a state is checked without its machine: which variables there are is not known then.
     is_lone: bool,
@@ -70,6 +72,8 @@ impl<'a> Checker<'a> {
             lines,
             target: options.target,
             mocked: options.mocked,
+            extended: options.extended,
+            bound: options.bound,
             machine_language: QueryLanguage::of(root).unwrap_or(QueryLanguage::JsonPath),
             is_lone: false,
             scopes: Vec::new(),
@@ -128,10 +132,12 @@ impl<'a> Checker<'a> {
         );
     }
 
-    /// Something that an EXPRESS machine does not have on the service either, where it is refused as `refusal`.
-    fn standard_only(&mut self, feature: &str, refusal: String, place: Place<'_>, extent: Extent) {
+    /// Something that an EXPRESS machine does not have on the service either, where it is refused as `refusal`. What
+    /// does not last longer than such a machine lives can be had as an extension.
+    fn standard_only(&mut self, feature: &str, refusal: String, lasts: bool, place: Place<'_>, extent: Extent) {
         match self.target {
             _ if self.mocked => {}
+            Some(WorkflowType::Express) if self.extended && !lasts => {}
             Some(WorkflowType::Express) => self.schema(refusal, place, extent),
             Some(WorkflowType::Standard) | None => {
                 let message = format!("{feature} needs a STANDARD state machine, an EXPRESS one does not have it");
@@ -357,7 +363,7 @@ impl<'a> Checker<'a> {
             let place = place.field(name);
             let place = place.field("ProcessorConfig");
             let refusal = String::from("Express state machine does not support Map states with Mode 'DISTRIBUTED'");
-            self.standard_only("A distributed Map", refusal, place.field("Mode"), mode.extent);
+            self.standard_only("A distributed Map", refusal, true, place.field("Mode"), mode.extent);
             return;
         }
         for entry in node.entries() {
@@ -367,7 +373,13 @@ impl<'a> Checker<'a> {
             match field.map(|field| field.feature) {
                 Some(Feature::Distributed) => {
                     let refusal = format!("Field '{key}' needs a Map with Mode 'DISTRIBUTED'");
-                    self.standard_only(&format!("'{key}' of a distributed Map"), refusal, place.field(key), extent);
+                    self.standard_only(
+                        &format!("'{key}' of a distributed Map"),
+                        refusal,
+                        true,
+                        place.field(key),
+                        extent,
+                    );
                 }
                 Some(Feature::InertInline) => {
                     let message = format!("'{key}' has no effect in an inline Map: one failed iteration fails it");

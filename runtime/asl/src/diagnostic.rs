@@ -72,6 +72,8 @@ codes!(
     PossiblyUndefinedVariable = "POSSIBLY_UNDEFINED_VARIABLE",
     /// Right as ASL, but not what this runtime runs (not a code of AWS's).
     NotSupported = "NOT_SUPPORTED",
+    /// A service integration that needs the operator to bind something to it.
+    NotBound = "RESOURCE_NOT_BOUND",
     /// A value looks like a path, but its field does not end in `.$`.
     NoDollar = "NO_DOLLAR",
     /// The `Result` of a Pass looks like a path, but is taken as it stands.

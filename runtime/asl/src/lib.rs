@@ -19,7 +19,7 @@ mod tested;
 pub use diagnostic::{Code, Diagnostic, Severity, Span, definition_error_message};
 pub use frame::code_frame;
 pub use lone::LONE_STATE_NAME;
-pub use resource::Resource;
+pub use resource::{Integration, Resource};
 pub use tested::{Tested, TestedError, compile_tested};
 
 use check::Findings;
@@ -56,6 +56,12 @@ pub struct Options {
     /// Whether what leaves the machine is answered by a test and not run (`TestState` with a mock). Then nothing is
     /// refused for being STANDARD's or for not being there yet, and every Task and Map becomes part of the program.
     pub mocked: bool,
+    /// Whether an EXPRESS machine may have what only STANDARD ones have on the service and what fits into five minutes:
+    /// `.sync`, `.waitForTaskToken` and activities.
+    pub extended: bool,
+    /// Whether someone else says which service integrations can be called. Else there is a warning for each that needs
+    /// the operator's doing.
+    pub bound: bool,
 }
 
 /// A definition, compiled.

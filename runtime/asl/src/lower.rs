@@ -4,13 +4,13 @@ mod fields;
 
 use crate::Compiled;
 use crate::fields::QueryLanguage;
-use crate::resource::{self, Resource};
+use crate::resource::{self, Pattern, Resource};
 use crate::source::Node;
 use fields::Fields;
 use fleetstep_expr::{CompileError, Expr, TemplateError, VariableNames};
 use fleetstep_machine::{
     Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Program, Retrier, Rule, State, StateId, Task,
-    TaskId, Until,
+    TaskId, Until, Waits,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -121,10 +121,16 @@ impl Lowering {
     fn task(&mut self, node: &Node, names: &Names<'_>) -> Lowered<Task> {
         let parsed = resource::parse(text(node, "Resource")?).map_err(|_| Defect::Field("Resource"))?;
         let task = TaskId(self.resources.len() as u32);
+        let waits = match (parsed.pattern, &parsed.resource) {
+            (Pattern::TaskToken, _) => Waits::Callback,
+            (_, Resource::Activity { .. }) => Waits::Worker,
+            _ => Waits::Answer,
+        };
         self.resources.push(parsed.resource);
         let mut fields = self.fields(node);
         Ok(Task {
             task,
+            waits,
             arguments: fields.arguments()?,
             timeout: fields.computed("TimeoutSeconds", "TimeoutSecondsPath")?,
             heartbeat: fields.computed("HeartbeatSeconds", "HeartbeatSecondsPath")?,

@@ -38,6 +38,44 @@ pub enum Resource {
     },
 }
 
+/// A service integration, taken apart: `arn:aws:states:::SERVICE:ACTION` and how it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Integration<'a> {
+    /// `dynamodb:putItem`, `aws-sdk:dynamodb:putItem`: what is to be done, without how it is waited for.
+    pub action: &'a str,
+    /// `sync`, `sync:2`; none where the response is waited for, or a call back.
+    pub sync: Option<&'a str>,
+    /// Whether it is `.waitForTaskToken`.
+    pub is_callback: bool,
+}
+
+impl<'a> Integration<'a> {
+    /// Takes the ARN of a [`Resource::Service`] apart.
+    #[must_use]
+    pub fn of(arn: &'a str) -> Option<Self> {
+        let action = arn.splitn(6, ':').nth(5)?;
+        let (action, sync) = match action.rsplit_once('.') {
+            Some((action, wait @ ("sync" | "sync:2"))) => (action, Some(wait)),
+            Some((action, "waitForTaskToken")) => return Some(Self { action, sync: None, is_callback: true }),
+            _ => (action, None),
+        };
+        Some(Self { action, sync, is_callback: false })
+    }
+
+    /// Whether every runtime has it, without the operator's doing.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        const BUILT_IN: [&str; 5] = [
+            "lambda:invoke",
+            "http:invoke",
+            "states:startExecution",
+            "aws-sdk:sfn:startExecution",
+            "aws-sdk:sfn:startSyncExecution",
+        ];
+        BUILT_IN.contains(&self.action)
+    }
+}
+
 /// How a service integration waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {

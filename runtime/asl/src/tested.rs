@@ -48,7 +48,8 @@ pub enum TestedError {
 /// The program starts at the state, which is named [`LONE_STATE_NAME`], as on the service. The machine's own
 /// `TimeoutSeconds` is not the state's.
 pub fn compile_tested(source: &str, name: Option<&str>) -> Result<(Program, Tested), TestedError> {
-    let options = Options { format: Format::Json, target: Some(WorkflowType::Standard), mocked: true };
+    let options =
+        Options { format: Format::Json, target: Some(WorkflowType::Standard), mocked: true, ..Options::default() };
     let compilation = match name {
         Some(_) => compile(source, &options),
         None => compile_state(source, &options),

@@ -3,6 +3,10 @@
 //! Rules of names: `CreateStateMachine` and `StartExecution` in the Step Functions API reference, and `Invoke`
 //! (`FunctionName`) in Lambda's.
 
+mod activity;
+
+pub use activity::ActivityArn;
+
 use crate::published::version_number;
 use fleetstep_document::Text;
 

@@ -1,5 +1,6 @@
 //! The catalog itself: what is deployed, in memory, with every change written through to the store.
 
+mod activities;
 mod aliases;
 mod call;
 mod functions;
@@ -7,31 +8,44 @@ mod open;
 mod pins;
 mod state_machines;
 mod tags;
+mod triggers;
 mod versions;
 
+pub use activities::Activity;
 pub use aliases::{AliasRequest, RouteRequest};
 pub use pins::{Pin, PinError, Restored};
+pub use triggers::{ROUTES_OF_ACCOUNT_MAX, SCHEDULES_MAX, Scheduled, Settled};
 
 use crate::arn::{Place, StateMachineArn};
 use crate::function::Functions;
+use crate::integration::{Executions, Outside};
 use crate::published::Published;
 use crate::{Change, OpenError, StateMachineError, Store, StoreError};
 use dashmap::DashMap;
 use fleetstep_document::Text;
 use fleetstep_wasm::{CallBounds, Sandbox};
 use pins::Pins;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use triggers::Triggers;
 
 /// The most state machines of one catalog: the service's quota.
 pub const STATE_MACHINES_MAX: usize = 10_000;
 /// The most functions of one catalog.
 pub const FUNCTIONS_MAX: usize = 10_000;
 
+/// The most activities of one catalog: the service's quota.
+pub const ACTIVITIES_MAX: usize = 10_000;
+
 /// What a catalog is told when it is opened.
 #[derive(Clone, Debug, Default)]
 pub struct CatalogConfig {
     /// Region and account of its ARNs.
     pub place: Place,
+    /// What service integrations run that are not built in.
+    pub outside: Option<Arc<dyn Outside>>,
+    /// Whether EXPRESS machines may wait as only STANDARD ones may on the service: `.sync`, `.waitForTaskToken`,
+    /// activities.
+    pub extended: bool,
 }
 
 /// What is deployed. Cheap to clone; every clone is the same catalog.
@@ -49,7 +63,9 @@ struct Inner {
     store: Arc<dyn Store>,
     machines: DashMap<Text, Arc<Published>>,
     functions: Arc<Functions>,
+    activities: DashMap<Text, Activity>,
     pins: Pins,
+    triggers: Triggers,
     problems: Vec<String>,
     /// Held by whoever changes the catalog.
     changing: tokio::sync::Mutex<()>,
@@ -70,6 +86,17 @@ impl Catalog {
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.inner.config.place
+    }
+
+    /// From now on tasks start executions there, and are answered from there.
+    pub fn connect(&self, executions: Weak<dyn Executions>) {
+        self.inner.functions.integrations().connect(executions);
+    }
+
+    /// Whether EXPRESS machines may wait as only STANDARD ones may on the service.
+    #[must_use]
+    pub fn is_extended(&self) -> bool {
+        self.inner.config.extended
     }
 
     /// What could not be brought back at opening: a text for each.

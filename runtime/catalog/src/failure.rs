@@ -47,7 +47,19 @@ pub(crate) fn payload_is_no_json(problem: &str) -> Failure {
     )
 }
 
-/// Parameters that can't be used for lambda:invoke: `problems` in the service's words.
+/// Nothing is bound to a service integration; or a function is, and there is none of that name.
+pub(crate) fn not_bound(arn: &str, function: Option<&str>) -> Failure {
+    let cause = match function {
+        None => format!(
+            "Nothing is bound to {arn} on this server: its operator can bind a function, an HTTP endpoint or an \
+             AWS-compatible service to it"
+        ),
+        Some(name) => format!("The function '{name}', which is bound to {arn}, does not exist"),
+    };
+    Failure::new("Fleetstep.ResourceNotBound", cause)
+}
+
+/// Parameters that can't be used for an integration: `problems` in the service's words.
 pub(crate) fn unusable_parameters(parameters: &str, problems: &[String]) -> Failure {
     let problems = problems.join(", ");
     let cause = format!("The Parameters '{parameters}' could not be used to start the Task: [{problems}]");

@@ -3,6 +3,7 @@
 use crate::FunctionError;
 use crate::arn::{FunctionArn, Place};
 use crate::failure::function_not_ready;
+use crate::integration::Integrations;
 use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 use fleetstep_document::Text;
@@ -222,13 +223,19 @@ impl Slot {
 pub(crate) struct Functions {
     slots: DashMap<Text, Arc<Slot>>,
     place: Place,
+    integrations: Integrations,
     /// How often any of them was put or removed.
     changes: AtomicU64,
 }
 
 impl Functions {
-    pub(crate) fn new(place: Place) -> Self {
-        Self { slots: DashMap::new(), place, changes: AtomicU64::new(0) }
+    pub(crate) fn new(place: Place, integrations: Integrations) -> Self {
+        Self { slots: DashMap::new(), place, integrations, changes: AtomicU64::new(0) }
+    }
+
+    /// What those who call them can reach beside.
+    pub(crate) fn integrations(&self) -> &Integrations {
+        &self.integrations
     }
 
     /// Rises with every change of any function, and before it can be seen.

@@ -1,20 +1,25 @@
-//! The tasks of one state machine: which function each of them calls, resolved when the machine is deployed.
+//! The tasks of one state machine: what each of them calls, resolved when the machine is deployed.
+
+mod callback;
+mod nested;
+mod service;
 
 use crate::arn::LATEST;
 use crate::failure::function_not_found;
 use crate::function::{Functions, Slot};
 use crate::invoke::{self, Invocation};
-use arcstr::literal;
+use callback::Activity;
 use fleetstep_asl::{Code, Diagnostic, Resource, Severity};
 use fleetstep_document::Text;
 use fleetstep_engine::{Call, Reply, TaskHost};
+use service::INVOKE_LABEL;
 use std::sync::Arc;
 
 /// Runs the tasks of one program.
 pub(crate) struct MachineHost {
     /// By task.
     targets: Box<[Target]>,
-    functions: Arc<Functions>,
+    invokes: Invokes,
 }
 
 /// What a task calls.
@@ -27,51 +32,59 @@ enum Target {
     },
     /// Whichever function the input names.
     LambdaInvoke,
+    /// A service integration, or an activity.
+    Service(Arc<dyn TaskHost>),
 }
 
 impl MachineHost {
-    /// Resolves the resources of a program. A diagnostic for each that can't be called.
-    pub(crate) fn bind(resources: &[Resource], functions: &Arc<Functions>) -> Result<Self, Vec<Diagnostic>> {
+    /// Resolves the resources of a program, with a warning for each that nothing is bound to; or a diagnostic for each
+    /// that can't be called.
+    pub(crate) fn bind(
+        resources: &[Resource],
+        functions: &Arc<Functions>,
+    ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut targets = Vec::with_capacity(resources.len());
-        let mut diagnostics = Vec::new();
+        let (mut diagnostics, mut warnings) = (Vec::new(), Vec::new());
         for resource in resources {
             match Target::bind(resource, functions) {
-                Ok(target) => targets.push(target),
-                Err(message) => diagnostics.push(not_supported(message)),
+                Ok((target, warning)) => {
+                    targets.push(target);
+                    warnings.extend(warning.map(|message| diagnostic(Severity::Warning, Code::NotBound, message)));
+                }
+                Err(message) => diagnostics.push(diagnostic(Severity::Error, Code::NotSupported, message)),
             }
         }
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        Ok(Self { targets: targets.into(), functions: Arc::clone(functions) })
+        Ok((Self { targets: targets.into(), invokes: Invokes(Arc::clone(functions)) }, warnings))
     }
 }
 
 impl Target {
-    fn bind(resource: &Resource, functions: &Functions) -> Result<Self, String> {
-        match resource {
+    /// What a resource is, and what is to be warned of.
+    fn bind(resource: &Resource, functions: &Arc<Functions>) -> Result<(Self, Option<String>), String> {
+        let target = match resource {
             Resource::Function { arn, qualifier: Some(qualifier), .. } if qualifier != LATEST => Err(format!(
                 "Versions and aliases of functions are not supported yet: call {} without ':{qualifier}'",
                 arn.trim_end_matches(qualifier.as_str()).trim_end_matches(':'),
             )),
             Resource::Function { arn, name, .. } => Ok(Self::Function { slot: functions.slot(name), arn: arn.clone() }),
             Resource::LambdaInvoke => Ok(Self::LambdaInvoke),
-            Resource::Service { arn } => Err(format!("The service integration {arn} is not supported yet")),
-            Resource::Activity { arn, .. } => Err(format!("Activities are not supported yet: {arn}")),
+            Resource::Service { arn } => {
+                let (host, is_unbound) = service::bind(arn, functions)?;
+                let warning = is_unbound.then(|| format!("Nothing is bound to {arn}: every call of it fails"));
+                return Ok((Self::Service(host), warning));
+            }
+            Resource::Activity { arn, .. } => Ok(Self::Service(Arc::new(Activity::new(arn, functions)))),
             Resource::Other { uri } => Err(format!("The resource {uri} is none that this runtime can call")),
-        }
+        };
+        target.map(|target| (target, None))
     }
 }
 
-fn not_supported(message: String) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        code: Code::NotSupported,
-        message,
-        location: String::new(),
-        span: None,
-        hint: None,
-    }
+fn diagnostic(severity: Severity, code: Code, message: String) -> Diagnostic {
+    Diagnostic { severity, code, message, location: String::new(), span: None, hint: None }
 }
 
 impl TaskHost for MachineHost {
@@ -81,20 +94,23 @@ impl TaskHost for MachineHost {
                 Some(deployed) => deployed.invoke_as(call, arn),
                 None => Reply::Ready(Err(function_not_found(&latest(arn)))),
             },
-            Target::LambdaInvoke => self.invoke(call),
+            Target::LambdaInvoke => self.invokes.call(call),
+            Target::Service(host) => host.call(call),
         }
     }
 }
 
-impl MachineHost {
-    /// `lambda:invoke`: the function that the input names, its answer wrapped.
-    fn invoke(&self, mut call: Call) -> Reply {
-        let place = self.functions.place();
+/// `lambda:invoke`: the function that the input names, its answer wrapped.
+struct Invokes(Arc<Functions>);
+
+impl TaskHost for Invokes {
+    fn call(&self, mut call: Call) -> Reply {
+        let place = self.0.place();
         let invocation = match Invocation::of(&call.input, place) {
             Ok(invocation) => invocation,
             Err(failure) => return Reply::Ready(Err(failure)),
         };
-        let Some(deployed) = self.functions.get(&invocation.function).filter(|_| invocation.is_latest()) else {
+        let Some(deployed) = self.0.get(&invocation.function).filter(|_| invocation.is_latest()) else {
             return Reply::Ready(Err(function_not_found(&invocation.arn(place))));
         };
         call.input = invocation.payload;
@@ -104,9 +120,6 @@ impl MachineHost {
         }
     }
 }
-
-/// What a `States.DataLimitExceeded` of lambda:invoke names in place of the function.
-static INVOKE_LABEL: Text = literal!("lambda");
 
 /// A function's ARN with the qualifier that it has when none is given.
 fn latest(arn: &str) -> String {

@@ -135,20 +135,33 @@ fn check_built(parameters: &Document) -> Result<(), Failure> {
 
 /// The answer's constant part. There is no HTTP response behind it, so that its headers are the ones that every
 /// answer of Lambda's has.
-static HTTP_METADATA: LazyLock<Document> = LazyLock::new(|| {
-    let headers = [("X-Amz-Executed-Version", LATEST), ("Content-Type", "application/json")];
+static HTTP_METADATA: LazyLock<Document> =
+    LazyLock::new(|| http_metadata(&[("X-Amz-Executed-Version", LATEST), ("Content-Type", "application/json")]));
+
+/// The same of an answer of Step Functions.
+static SFN_METADATA: LazyLock<Document> =
+    LazyLock::new(|| http_metadata(&[("Content-Type", "application/x-amz-json-1.0")]));
+
+fn http_metadata(headers: &[(&str, &str)]) -> Document {
     let mut all = ObjectBuilder::with_capacity(headers.len());
     let mut single = ObjectBuilder::with_capacity(headers.len());
     for (name, value) in headers {
-        all.push(Text::from(name), vec![Document::from(value)]);
-        single.push(Text::from(name), value);
+        all.push(Text::from(*name), vec![Document::from(*value)]);
+        single.push(Text::from(*name), *value);
     }
     ObjectBuilder::with_capacity(3)
         .with(literal!("AllHttpHeaders"), all.build())
         .with(literal!("HttpHeaders"), single.build())
         .with(literal!("HttpStatusCode"), 200_u32)
         .build()
-});
+}
+
+/// `SdkHttpMetadata` and `SdkResponseMetadata` of a call of Step Functions that is answered in this process.
+#[must_use]
+pub fn sdk_metadata() -> [Document; 2] {
+    let response = ObjectBuilder::with_capacity(1).with(literal!("RequestId"), uuid()).build();
+    [SFN_METADATA.clone(), response]
+}
 
 /// What lambda:invoke answers with when the function answered with `payload`.
 pub(crate) fn answer(payload: Document) -> Document {

@@ -13,6 +13,7 @@ mod error;
 mod failure;
 mod function;
 mod host;
+mod integration;
 mod invoke;
 mod page;
 mod pin;
@@ -20,20 +21,24 @@ mod published;
 mod record;
 mod state_machine;
 mod store;
+mod token;
 mod uuid;
 
-pub use arn::{ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
+pub use arn::{ActivityArn, ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
 pub use catalog::{
-    AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, Pin, PinError, Restored, RouteRequest, STATE_MACHINES_MAX,
+    ACTIVITIES_MAX, Activity, AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, Pin, PinError,
+    ROUTES_OF_ACCOUNT_MAX, Restored, RouteRequest, SCHEDULES_MAX, STATE_MACHINES_MAX, Scheduled, Settled,
 };
-pub use error::{FunctionError, OpenError, PublishError, StateMachineError};
+pub use error::{ActivityError, FunctionError, OpenError, PublishError, StateMachineError, TriggerError};
 pub use fleetstep_asl::{Diagnostic, Resource};
 pub use fleetstep_wasm::{CallBounds, MASKED, SECRET_BYTES_MIN, Secrets};
 pub use function::{
     CONCURRENCY, DESCRIPTION_CHARS_MAX, ENVIRONMENT_BYTES_MAX, FunctionDescription, FunctionPut, FunctionSettings,
     MEMORY_MIB, TIMEOUT_SECONDS,
 };
-pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token};
+pub use integration::{Bound, Executions, Nested, Nesting, Outside};
+pub use invoke::sdk_metadata;
+pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token, page};
 pub use published::{
     ALIASES_MAX, Alias, INITIAL_REVISION, ROUTES_MAX, Route, TAGS_MAX, Target, VERSIONS_MAX, Version, WEIGHTS_SUM,
 };
@@ -42,3 +47,4 @@ pub use state_machine::{
     UpdateStateMachine, WorkflowType,
 };
 pub use store::{Change, MemoryStore, RecordKind, RedbStore, Store, StoreError, StoreFuture, Stored};
+pub use token::is_task_token;

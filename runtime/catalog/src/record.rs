@@ -7,9 +7,12 @@ use crate::arn::{FunctionArn, NameError, Place};
 use crate::function::Deployed;
 use crate::published::Published;
 use crate::store::{Change, RecordKind, Stored};
-use crate::{Alias, DefinitionFormat, FunctionDescription, FunctionSettings, StateMachine, Version, WorkflowType};
+use crate::{
+    Activity, Alias, DefinitionFormat, FunctionDescription, FunctionSettings, StateMachine, Version, WorkflowType,
+};
 use fleetstep_document::{Document, Text};
 use fleetstep_machine::Timestamp;
+use fleetstep_trigger::{Moment, RouteSpec, ScheduleSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -160,6 +163,23 @@ impl AliasRecord {
     }
 }
 
+/// An activity, as it is kept under its name.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActivityRecord {
+    pub(crate) created_micros: i64,
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+impl ActivityRecord {
+    /// The change that keeps an activity.
+    pub(crate) fn put(activity: &Activity) -> Change {
+        let record = Self { created_micros: activity.created.as_micros(), tags: activity.tags.clone() };
+        put(RecordKind::Activity, activity.arn.name().to_string(), &record)
+    }
+}
+
 /// The change that forgets a version.
 pub(crate) fn delete_version(version: &Version) -> Change {
     Change::Delete { kind: RecordKind::Version, name: version_key(version) }
@@ -274,6 +294,40 @@ impl PinRecord {
     /// Its bytes: two that are equal have the same.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         bytes_of(self)
+    }
+}
+
+/// A route, as it is kept under its name, secrets and all.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteRecord {
+    pub(crate) spec: RouteSpec,
+}
+
+impl RouteRecord {
+    /// The change that keeps a route.
+    pub(crate) fn put(spec: &RouteSpec) -> Change {
+        put(RecordKind::Route, spec.name.clone(), &Self { spec: spec.clone() })
+    }
+}
+
+/// A schedule, as it is kept under its name.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScheduleRecord {
+    pub(crate) spec: ScheduleSpec,
+    /// When it was made, or last became another: a rate counts from then.
+    pub(crate) created_seconds: i64,
+    /// Slots up to here are done with.
+    pub(crate) settled_seconds: i64,
+}
+
+impl ScheduleRecord {
+    /// The change that keeps a schedule.
+    pub(crate) fn put(spec: &ScheduleSpec, created: Moment, settled: Moment) -> Change {
+        let record =
+            Self { spec: spec.clone(), created_seconds: created.as_second(), settled_seconds: settled.as_second() };
+        put(RecordKind::Schedule, spec.name.clone(), &record)
     }
 }
 

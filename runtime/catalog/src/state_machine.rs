@@ -3,6 +3,7 @@
 use crate::function::Functions;
 use crate::host::MachineHost;
 use crate::pin::PinCache;
+use crate::token::TOKENS;
 use crate::uuid::{UUID_BYTES, uuid, write_uuid};
 use crate::{StateMachineArn, StoreError, Version};
 use arcstr::literal;
@@ -144,8 +145,11 @@ impl Definition {
         text: Text,
         format: DefinitionFormat,
         workflow_type: WorkflowType,
+        extended: bool,
     ) -> Result<Self, StoreError> {
-        let options = Options { format, target: Some(workflow_type.target()), ..Options::default() };
+        let target = Some(workflow_type.target());
+        // What nothing is bound to, the host tells.
+        let options = Options { format, target, extended, bound: true, ..Options::default() };
         let source = text.clone();
         let work = tokio::task::spawn_blocking(move || fleetstep_asl::compile(&source, &options));
         let compilation = work.await.map_err(StoreError::interrupted("compiling a definition"))?;
@@ -162,7 +166,8 @@ impl Definition {
         let Compilation { compiled, mut diagnostics } = self.compilation;
         let Some(compiled) = compiled else { return (Err(diagnostics), Vec::new()) };
         match MachineHost::bind(&compiled.resources, functions) {
-            Ok(host) => {
+            Ok((host, warnings)) => {
+                diagnostics.extend(warnings);
                 let (program, resources) = (Arc::new(compiled.program), compiled.resources.into());
                 (Ok(Runnable { program, host: Arc::new(host), resources }), diagnostics)
             }
@@ -237,6 +242,7 @@ impl StateMachine {
             role_arn: self.role_arn.clone(),
             state_machine_arn: self.arn.as_text().clone(),
             state_machine_name: self.name.clone(),
+            tokens: TOKENS,
             ..Identity::default()
         }
     }

@@ -51,11 +51,16 @@ impl Admission {
 
     /// Lets one in, or not; never waits.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Permit, Saturated> {
+        // The permit stands before the look at `closed`: whoever closes and then counts misses nobody.
+        let permit = self.admit_nested()?;
+        if self.closed.load(Ordering::SeqCst) { Err(Saturated) } else { Ok(permit) }
+    }
+
+    /// Lets one in that another one started which is in: closed or not, what runs may finish.
+    pub(crate) fn admit_nested(self: &Arc<Self>) -> Result<Permit, Saturated> {
         let room = |running| (running < self.running_max).then_some(running + 1);
         self.running.fetch_update(Ordering::SeqCst, Ordering::Relaxed, room).map_err(|_| Saturated)?;
-        // The permit stands before the look at `closed`: whoever closes and then counts misses nobody.
-        let permit = Permit(Arc::clone(self));
-        if self.closed.load(Ordering::SeqCst) { Err(Saturated) } else { Ok(permit) }
+        Ok(Permit(Arc::clone(self)))
     }
 
     /// Lets in as many of `wanted` as there is room for, in one go; each permit is given back on its own.

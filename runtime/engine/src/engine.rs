@@ -138,16 +138,26 @@ impl Engine {
 
     /// Starts an execution and returns. The first leg is run here; if it has to wait, a worker carries it on.
     pub fn start(&self, start: Start, on_finish: OnFinish) -> Result<Handle, Saturated> {
-        let mut run = self.admit(start, Some(on_finish))?;
+        Ok(self.launch(self.admit(start, Some(on_finish))?))
+    }
+
+    /// The same for what a task of a running execution starts, which is let in while the engine is drained too: it is
+    /// part of what may finish.
+    pub fn start_nested(&self, start: Start, on_finish: OnFinish) -> Result<Handle, Saturated> {
+        let permit = self.0.admission.admit_nested()?;
+        Ok(self.launch(begin(start, Some(on_finish), permit, self.0.clock.now())))
+    }
+
+    fn launch(&self, mut run: Run) -> Handle {
         if let Some(outcome) = run.depart(self.0.clock, &mut Effects::default()) {
             let finished = run.finished(outcome, self.0.clock);
             run.flight.finish(finished);
-            return Ok(Handle(None));
+            return Handle(None);
         }
         let worker = self.next_worker();
         let handle = Handle::of(worker, &mut run);
         worker.adopt(run.rest());
-        Ok(handle)
+        handle
     }
 
     /// Starts many executions and returns what [`Engine::start`] would for each, in their order. They share what a

@@ -2,7 +2,7 @@
 
 use crate::trace::CallTrace;
 use fleetstep_document::{Document, Text};
-use fleetstep_machine::{Failure, Identity, TaskId, Timestamp};
+use fleetstep_machine::{Callback, Failure, Identity, TaskId, Timestamp};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -31,6 +31,8 @@ pub struct Call {
     pub identity: Arc<Identity>,
     /// The trace that it belongs to, if its execution is a part of one.
     pub trace: Option<CallTrace>,
+    /// Where another than the called answers, with what keeps time for it; mostly none.
+    pub callback: Option<Box<Callback>>,
 }
 
 /// A future answer.

@@ -41,8 +41,8 @@ mod worker;
 pub use admission::{Limits, Saturated};
 pub use engine::{BATCH_STARTS_MAX, Engine, Finished, Handle, OnFinish, Start};
 pub use fleetstep_machine::{
-    Decider, Failure, Happening, HistoryEvent, HistoryLevel, Identity, Inspection, Outcome, Program, StateId,
-    StateKind, Step, TaskId, Timestamp, Trial, Variables, Way,
+    Callback, Decider, Failure, Happening, HistoryEvent, HistoryLevel, Identity, Inspection, Outcome, Program, StateId,
+    StateKind, Step, TaskId, Timestamp, TokenSource, Trial, Variables, Way,
 };
 pub use history::{History, HistorySink};
 pub use host::{Call, Reply, ReplyFuture, TaskHost};

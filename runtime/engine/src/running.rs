@@ -80,10 +80,11 @@ impl Running {
         let mut cancelled = Vec::new();
         for command in effects.commands.drain(..) {
             match command {
-                Command::Call { ticket, task, input, state, retry_count, deadline, event } => {
+                Command::Call { ticket, task, input, state, retry_count, deadline, callback, event } => {
                     let identity = Arc::clone(self.execution.identity());
                     let trace = self.sink.as_ref().and_then(|sink| CallTrace::of(&**sink, event));
-                    ask(Request::Call(ticket, Call { task, input, state, retry_count, deadline, identity, trace }));
+                    let call = Call { task, input, state, retry_count, deadline, identity, callback, trace };
+                    ask(Request::Call(ticket, call));
                 }
                 Command::Wake { ticket, at } => self.alarms.set(at, ticket),
                 Command::Cancel(ticket) => {

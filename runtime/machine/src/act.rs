@@ -3,7 +3,7 @@
 use crate::recover::Fault;
 use crate::run::{Exit, Run, Sight};
 use crate::strand::{ForkId, Micros, Phase, StrandId, Timer};
-use crate::{Command, Decider, Happening, Kind, Next, Rule, StateId, Step, Task, Timestamp, Until};
+use crate::{Callback, Command, Decider, Happening, Kind, Next, Rule, StateId, Step, Task, Timestamp, Until, Waits};
 use fleetstep_document::Document;
 use fleetstep_expr::Expr;
 use std::time::Duration;
@@ -137,7 +137,12 @@ impl<'a> Run<'a> {
             None => input,
         };
         self.note_step(id, Step::Arguments, || arguments.clone());
-        let (timer, deadline) = self.deadline_of(timeout, heartbeat);
+        let (timer, deadline) = match task.waits {
+            Waits::Answer => self.deadline_of(timeout, heartbeat),
+            // A sign of life comes to whoever takes the call, and a worker's time does not count before there is one.
+            Waits::Callback => self.deadline_of(timeout, None),
+            Waits::Worker => self.deadline_of(None, None),
+        };
         let event = self.record(id, |_| Happening::TaskScheduled {
             task: task.task,
             input: arguments.clone(),
@@ -150,6 +155,11 @@ impl<'a> Run<'a> {
         }
         let due = deadline.since(self.execution.started).as_micros() as Micros;
         let ticket = self.wait(id, Phase::Calling(timer, due));
+        let callback = (task.waits != Waits::Answer).then(|| {
+            let identity = &self.execution.identity;
+            let timeout = timeout.filter(|_| task.waits == Waits::Worker);
+            Box::new(Callback { token: identity.tokens.token(identity, ticket), timeout, heartbeat })
+        });
         self.effects.commands.push(Command::Call {
             ticket,
             task: task.task,
@@ -157,6 +167,7 @@ impl<'a> Run<'a> {
             state: self.state(id).name.clone(),
             retry_count: self.execution.strand(id).retry_count(),
             deadline,
+            callback,
             event,
         });
         if timer != Timer::Unarmed {

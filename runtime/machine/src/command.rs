@@ -1,9 +1,11 @@
 //! What goes into an execution, and what comes out of it.
 
+use crate::recover::{HEARTBEAT_TIMEOUT, TIMEOUT};
 use crate::{Failure, HistoryEvent, Inspection, StateId, TaskId, Timestamp};
 use fleetstep_document::{Document, Text};
 use smallvec::SmallVec;
 use std::cell::RefCell;
+use std::time::Duration;
 
 /// Names one wait of one strand. A reply whose generation has passed is late, and ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +50,8 @@ pub enum Command {
         deadline: Timestamp,
         /// Number of the event that tells of it.
         event: u64,
+        /// Where another than the called answers; mostly none.
+        callback: Option<Box<Callback>>,
     },
     /// Send [`Event::Wake`] at a time.
     Wake {
@@ -58,6 +62,42 @@ pub enum Command {
     },
     /// Neither an answer nor a wake-up of this ticket is waited for any more: stop the work if that is easy.
     Cancel(Ticket),
+}
+
+/// A call that somebody answers who was handed a token. Who takes the call keeps its limits: when it begins to count,
+/// and what is a sign of life, is not seen from in here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callback {
+    /// Names the wait.
+    pub token: Text,
+    /// Of a worker's task: how long it may take from when a worker has it. For others the machine sees to it.
+    pub timeout: Option<Duration>,
+    /// How long there may be no sign of life.
+    pub heartbeat: Option<Duration>,
+}
+
+impl Callback {
+    /// What a call fails with that was silent for as long as its `HeartbeatSeconds`: the machine tells it as a missed
+    /// heartbeat.
+    #[must_use]
+    pub fn heartbeat_missed() -> Failure {
+        Failure::named(HEARTBEAT_TIMEOUT)
+    }
+
+    /// What a call fails with that took as long as its `TimeoutSeconds`.
+    #[must_use]
+    pub fn timed_out() -> Failure {
+        Failure::named(TIMEOUT)
+    }
+
+    /// Whether a silence of that length is too long: how the call fails, and after what time.
+    #[must_use]
+    pub fn overdue(&self, silence: Duration) -> Option<(Duration, Failure)> {
+        let heartbeat = self.heartbeat.map(|limit| (limit, Self::heartbeat_missed()));
+        let timeout = self.timeout.map(|limit| (limit, Self::timed_out()));
+        let first = [heartbeat, timeout].into_iter().flatten().min_by_key(|(limit, _)| *limit);
+        first.filter(|(limit, _)| silence >= *limit)
+    }
 }
 
 /// Where one step's commands go, and what was seen; reused from step to step.

@@ -1,8 +1,9 @@
 //! The context object (`$$`), made only when an expression asks for it.
 
 use crate::execution::Execution;
+use crate::run::Sight;
 use crate::strand::StrandId;
-use crate::{Inspection, Kind, Program, Timestamp};
+use crate::{Inspection, Kind, Program, Task, Timestamp, Waits};
 use fleetstep_document::{Document, ObjectBuilder, Text};
 use fleetstep_expr::ContextSource;
 use std::time::Duration;
@@ -12,8 +13,9 @@ pub(crate) struct Context<'a> {
     pub(crate) execution: &'a Execution,
     pub(crate) program: &'a Program,
     pub(crate) strand: StrandId,
-    /// The item that an `ItemSelector` is evaluated for: its iteration has no strand yet.
-    pub(crate) item: Option<(u32, &'a Document)>,
+    /// What the expression sees beside it. The item is one that an `ItemSelector` is evaluated for: its iteration has
+    /// no strand yet.
+    pub(crate) sight: Sight<'a>,
     /// Who looks on, and may have set up another context object.
     pub(crate) inspection: Option<&'a Inspection>,
 }
@@ -47,6 +49,9 @@ impl Context<'_> {
         if let Some((index, value)) = self.item() {
             context.push("Map", map(index, value));
         }
+        if let Some(token) = self.token() {
+            context.push("Task", ObjectBuilder::with_capacity(1).with("Token", token).build());
+        }
         for (name, value) in self.inspection.map_or(&[][..], Inspection::context_extras) {
             context.push(name.clone(), value.clone());
         }
@@ -66,6 +71,24 @@ impl Context<'_> {
         }
     }
 
+    /// Names the wait for a callback that the strand's state is for. A test that looks on has a token of its own.
+    fn token(&self) -> Option<Text> {
+        let strand = &self.execution.strands[self.strand as usize];
+        let Kind::Task(Task { waits: Waits::Callback, .. }) = self.program.states[strand.state.index()].kind else {
+            return None;
+        };
+        if self.inspection.is_some() {
+            return None;
+        }
+        let mut ticket = strand.ticket(self.strand);
+        if self.sight.result.is_none() && self.sight.error_output.is_none() {
+            // It is about to wait.
+            ticket.generation = ticket.generation.wrapping_add(1);
+        }
+        let identity = &self.execution.identity;
+        Some(identity.tokens.token(identity, ticket))
+    }
+
     /// A context object that was set up, with the item that it cannot know.
     fn with_item(&self, given: &Document) -> Document {
         let mut context = given.clone();
@@ -77,8 +100,8 @@ impl Context<'_> {
 
     /// The item of the innermost Map around the strand.
     fn item(&self) -> Option<(u32, &Document)> {
-        if self.item.is_some() {
-            return self.item;
+        if self.sight.item.is_some() {
+            return self.sight.item;
         }
         let mut at = self.strand;
         while let Some(parent) = self.execution.strands[at as usize].parent {

@@ -26,18 +26,18 @@ pub mod testing;
 mod time;
 mod variables;
 
-pub use command::{Command, Decider, Effects, Event, Outcome, Status, Ticket, Way};
+pub use command::{Callback, Command, Decider, Effects, Event, Outcome, Status, Ticket, Way};
 pub use execution::{
     EXECUTION_DURATION_MAX, Execution, ExecutionStart, MAP_ITERATIONS_LIVE_MAX, OUTPUT_BYTES_MAX, STEP_TRANSITIONS_MAX,
 };
 pub use failure::Failure;
 pub use history::{Happening, HistoryEvent, HistoryLevel, StateKind};
-pub use identity::Identity;
+pub use identity::{Identity, TokenSource};
 pub use inspection::{Inspection, Step, Trial, Variables};
 pub use parked::Parked;
 pub use program::{
     Assignment, Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule,
-    Settle, State, StateId, Task, TaskId, Until, VariableId,
+    Settle, State, StateId, Task, TaskId, Until, VariableId, Waits,
 };
 pub use time::Timestamp;
 pub use variables::{ASSIGN_BYTES_MAX, VARIABLES_BYTES_MAX};

@@ -159,6 +159,8 @@ pub enum Placement {
 pub struct Task {
     /// Which task.
     pub task: TaskId,
+    /// For whose answer it waits.
+    pub waits: Waits,
     /// `Parameters` or `Arguments`; `None` hands the input on.
     pub arguments: Option<Expr>,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`
@@ -171,6 +173,18 @@ pub struct Task {
     pub retry: Box<[Retrier]>,
     /// `Catch`
     pub catch: Box<[Catcher]>,
+}
+
+/// Whose answer a task waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Waits {
+    /// That of what is called.
+    #[default]
+    Answer,
+    /// That of whoever was handed the task's token (`.waitForTaskToken`).
+    Callback,
+    /// That of a worker who comes for the task (an activity).
+    Worker,
 }
 
 /// One rule of a Choice.

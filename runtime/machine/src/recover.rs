@@ -51,6 +51,15 @@ impl Fault {
         Self::new(Failure::named(TIMEOUT), origin)
     }
 
+    /// Of a callback's limit that its host kept: which one is over, if it is that.
+    pub(crate) fn timer_of(failure: &Failure) -> Option<Timer> {
+        match (failure.error.as_deref(), &failure.cause) {
+            (Some(HEARTBEAT_TIMEOUT), None) => Some(Timer::Heartbeat),
+            (Some(TIMEOUT), None) => Some(Timer::Timeout),
+            _ => None,
+        }
+    }
+
     fn matches(&self, pattern: &ErrorPattern) -> bool {
         let error = self.failure.error.as_deref().unwrap_or_default();
         match pattern {
@@ -68,9 +77,9 @@ impl Fault {
     }
 }
 
-const TIMEOUT: &str = "States.Timeout";
+pub(crate) const TIMEOUT: &str = "States.Timeout";
 const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
-const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
+pub(crate) const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 
 impl Kind {
     fn handlers(&self) -> (&[Retrier], &[Catcher]) {

@@ -8,7 +8,7 @@ use crate::strand::{Phase, StrandId, Timer};
 use crate::variables::{self, Assigned};
 use crate::{
     Assignment, Command, Effects, Event, Failure, Happening, Kind, Next, OUTPUT_BYTES_MAX, Outcome, Placement, Program,
-    STEP_TRANSITIONS_MAX, Settle, State, Status, Step, Ticket, Timestamp,
+    STEP_TRANSITIONS_MAX, Settle, State, Status, Step, TaskId, Ticket, Timestamp, Waits,
 };
 use fleetstep_document::Document;
 use fleetstep_expr::{EvalError, Expr, Scope};
@@ -371,8 +371,8 @@ impl<'a> Run<'a> {
         let id = ticket.strand;
         self.execution.strand_mut(id).phase = Phase::Running;
         let state = self.state(id);
-        let Kind::Task(task) = &state.kind else { unreachable!("only a Task calls") };
-        let task = task.task;
+        let Kind::Task(called) = &state.kind else { unreachable!("only a Task calls") };
+        let task = called.task;
         match reply {
             Ok(output) => {
                 self.record(id, |_| Happening::TaskSucceeded { task, output: output.clone() });
@@ -380,6 +380,11 @@ impl<'a> Run<'a> {
                 self.done(id, output, Exit::of(state, true))
             }
             Err(failure) => {
+                if called.waits != Waits::Answer
+                    && let Some(timer) = Fault::timer_of(&failure)
+                {
+                    return self.out_of_time(id, task, timer);
+                }
                 self.record(id, |_| Happening::TaskFailed { task, failure: failure.clone() });
                 Turn::Failed(id, Fault::of_task(failure))
             }
@@ -413,8 +418,12 @@ impl<'a> Run<'a> {
         }
         self.stop_waiting(id);
         let Kind::Task(task) = &self.state(id).kind else { unreachable!("only a Task calls") };
+        self.out_of_time(id, task.task, timer)
+    }
+
+    fn out_of_time(&mut self, id: StrandId, task: TaskId, timer: Timer) -> Turn {
         let fault = Fault::of_timer(timer);
-        self.record(id, |_| Happening::TaskTimedOut { task: task.task, failure: fault.failure.clone() });
+        self.record(id, |_| Happening::TaskTimedOut { task, failure: fault.failure.clone() });
         Turn::Failed(id, fault)
     }
 
@@ -473,8 +482,7 @@ impl<'a> Run<'a> {
     ) -> Result<T, Fault> {
         let strand = self.execution.strand(id);
         let inspection = self.effects.inspection.as_deref();
-        let context =
-            Context { execution: self.execution, program: self.program, strand: id, item: sight.item, inspection };
+        let context = Context { execution: self.execution, program: self.program, strand: id, sight, inspection };
         let scope = Scope {
             root: sight.root,
             input: &strand.input,

@@ -79,7 +79,7 @@ pub(crate) enum Timer {
     Unarmed,
     /// `TimeoutSeconds`
     Timeout,
-    /// `HeartbeatSeconds`: nothing that is called here can send a heartbeat, so that the first is missed.
+    /// `HeartbeatSeconds`: what answers itself sends no heartbeat, so that the first is missed.
     Heartbeat,
 }
 

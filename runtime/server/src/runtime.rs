@@ -6,6 +6,7 @@ use crate::settings::Settings;
 use anyhow::{Context as _, Result};
 use fleetstep_catalog::{Catalog, CatalogConfig, MemoryStore, Place, RedbStore, Store};
 use fleetstep_engine::{Engine, Limits};
+use fleetstep_integrations::Shared;
 use fleetstep_wasm::{Sandbox, SandboxConfig};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub struct Runtime {
     /// What runs.
     pub engine: Engine,
     sandbox: Sandbox,
+    outside: Shared,
 }
 
 impl Runtime {
@@ -45,9 +47,11 @@ impl Runtime {
             None => "cannot set up the sandbox".to_owned(),
         };
         let sandbox = Sandbox::new(sandbox).with_context(in_data_dir)?;
-        let catalog = open_catalog(place, settings.data_dir.as_deref(), &sandbox, &settings.bounds).await?;
+        let outside = Shared::new(&settings.outside, &settings.account, &settings.region)?;
+        let config = catalog_config(settings, place, &outside);
+        let catalog = open_catalog(config, settings.data_dir.as_deref(), &sandbox, &settings.bounds).await?;
         let limits = Limits { executions_running_max: settings.executions_running_max, ..Limits::default() };
-        Ok(Self { catalog, engine: Engine::new(limits), sandbox })
+        Ok(Self { catalog, engine: Engine::new(limits), sandbox, outside })
     }
 
     /// Opens the catalog of another account, whose tasks run in the same sandbox.
@@ -57,12 +61,23 @@ impl Runtime {
     pub async fn open_account(&self, settings: &Settings, account: &str) -> Result<Catalog> {
         let place = Place::new(&settings.region, account)?;
         let folder = settings.data_dir.as_ref().map(|data_dir| accounts::folder(data_dir, account));
-        open_catalog(place, folder.as_deref(), &self.sandbox, &settings.bounds).await
+        let config = catalog_config(settings, place, &self.outside);
+        open_catalog(config, folder.as_deref(), &self.sandbox, &settings.bounds).await
     }
 }
 
-async fn open_catalog(place: Place, folder: Option<&Path>, sandbox: &Sandbox, bounds: &FileBounds) -> Result<Catalog> {
-    let sandbox = Arc::new(sandbox.bounded(bounds.calls(&place.account)));
+fn catalog_config(settings: &Settings, place: Place, outside: &Shared) -> CatalogConfig {
+    let outside = Arc::new(outside.of_account(&place.account));
+    CatalogConfig { place, outside: Some(outside), extended: settings.workflow_extensions }
+}
+
+async fn open_catalog(
+    config: CatalogConfig,
+    folder: Option<&Path>,
+    sandbox: &Sandbox,
+    bounds: &FileBounds,
+) -> Result<Catalog> {
+    let sandbox = Arc::new(sandbox.bounded(bounds.calls(&config.place.account)));
     let store: Arc<dyn Store> = match folder {
         Some(folder) => {
             let opened = RedbStore::open(folder).await;
@@ -70,5 +85,5 @@ async fn open_catalog(place: Place, folder: Option<&Path>, sandbox: &Sandbox, bo
         }
         None => Arc::new(MemoryStore::default()),
     };
-    Ok(Catalog::open(CatalogConfig { place }, sandbox, store).await?)
+    Ok(Catalog::open(config, sandbox, store).await?)
 }

@@ -8,8 +8,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use fleetstep_api::AdmissionConfig;
 use fleetstep_engine::HistoryLevel;
+use fleetstep_integrations::{BindingConfig, Config, ConnectionConfig, HttpConfig};
 use fleetstep_wasm::Compiler;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +41,12 @@ pub struct FileSettings {
     memory_max_mib: Option<u32>,
     #[serde(default)]
     bounds: FileBounds,
+    #[serde(default)]
+    http_invoke: HttpConfig,
+    #[serde(default)]
+    connections: BTreeMap<String, ConnectionConfig>,
+    #[serde(default)]
+    bindings: BTreeMap<String, BindingConfig>,
     compile_mib: Option<u32>,
     compile_seconds: Option<u32>,
     drain_seconds: Option<u64>,
@@ -46,6 +54,7 @@ pub struct FileSettings {
     log_stdout: Option<bool>,
     log_file: Option<PathBuf>,
     aws_extensions: Option<bool>,
+    workflow_extensions: Option<bool>,
     redact: Option<Vec<String>>,
     history_samples: Option<u32>,
     console: Option<bool>,
@@ -139,6 +148,9 @@ pub struct ServerFlags {
     /// Let the AWS protocol describe, list, stop and tell the history of express executions, which AWS refuses
     #[arg(long)]
     pub aws_extensions: bool,
+    /// Let express workflows wait as only STANDARD ones may on AWS: .sync, .waitForTaskToken, activities; within the five minutes
+    #[arg(long)]
+    pub workflow_extensions: bool,
     /// Hide the values of members with this name in histories, logs and descriptions of executions; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub redact: Vec<String>,
@@ -252,6 +264,10 @@ pub struct Settings {
     pub log_file: Option<PathBuf>,
     /// Whether the AWS protocol serves express executions beyond what AWS does.
     pub aws_extensions: bool,
+    /// Whether express workflows may wait as only STANDARD ones may on AWS.
+    pub workflow_extensions: bool,
+    /// What tasks reach outside.
+    pub outside: Config,
     /// Names of members that are not shown.
     pub redact: Vec<String>,
     /// Of how many executions a second the whole history is kept.
@@ -294,6 +310,8 @@ impl Default for Settings {
             log_stdout: false,
             log_file: None,
             aws_extensions: false,
+            workflow_extensions: false,
+            outside: Config::default(),
             redact: Vec::new(),
             history_samples: 10,
             console: true,
@@ -388,6 +406,8 @@ impl Settings {
             log_stdout: flags.log_stdout || file.log_stdout.unwrap_or(false),
             log_file: flags.log_file.or(file.log_file),
             aws_extensions: flags.aws_extensions || file.aws_extensions.unwrap_or(false),
+            workflow_extensions: flags.workflow_extensions || file.workflow_extensions.unwrap_or(false),
+            outside: Config { http_invoke: file.http_invoke, connections: file.connections, bindings: file.bindings },
             redact: file.redact.unwrap_or_default().into_iter().chain(flags.redact).collect(),
             history_samples: flags.history_samples.or(file.history_samples).unwrap_or(defaults.history_samples),
             console: flags.console.or(file.console).unwrap_or(defaults.console),

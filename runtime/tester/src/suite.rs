@@ -83,7 +83,8 @@ impl Workflow {
 
     /// What calls leave the machine is answered by mocks, so a workflow may use more than this runtime can serve.
     fn compile(&self) -> Result<Compiled, String> {
-        let options = Options { format: self.format, target: Some(WorkflowType::Express), mocked: true };
+        let target = Some(WorkflowType::Express);
+        let options = Options { format: self.format, target, mocked: true, ..Options::default() };
         let compilation = compile(&self.source, &options);
         let errors = compilation.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
         let errors: Vec<String> = errors.map(|error| format!("{} {}", error.location, error.message)).collect();

@@ -75,6 +75,7 @@ fn best(functions: &[Arc<Function>]) -> u128 {
                 deadline: fleetstep_engine::Timestamp::MAX,
                 identity: Arc::clone(&identity),
                 trace: None,
+                callback: None,
             };
             match function.invoke(call) {
                 Reply::Ready(Err(failure)) => panic!("{failure:?}"),
@@ -108,6 +109,7 @@ async fn loops(sandbox: &Sandbox) -> Vec<Reply> {
         deadline: fleetstep_engine::Timestamp::MAX,
         identity: Arc::default(),
         trace: None,
+        callback: None,
     };
     let threads = SandboxConfig::default().slow_threads;
     (0..2 * threads).map(|_| function.invoke(call())).collect()

@@ -92,5 +92,6 @@ fn call() -> Call {
         deadline: clock::now().after(Duration::from_secs(300)),
         identity: Arc::new(Identity::default()),
         trace: None,
+        callback: None,
     }
 }

@@ -15,8 +15,8 @@ use fleetstep_catalog::ExecutionArn;
 use fleetstep_document::{Document, ObjectBuilder, Text};
 use fleetstep_engine::{Failure, clock};
 
-const ERROR: TextRule = TextRule::to(256).or_empty().sensitive();
-const CAUSE: TextRule = TextRule::to(32_768).or_empty().sensitive();
+pub(super) const ERROR: TextRule = TextRule::to(256).or_empty().sensitive();
+pub(super) const CAUSE: TextRule = TextRule::to(32_768).or_empty().sensitive();
 const TOKEN: TextRule = TextRule::to(1_024);
 
 /// Answers one of them; `None` is any other operation, or one about what is no express execution.

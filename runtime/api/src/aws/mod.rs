@@ -4,6 +4,7 @@
 //! does not matter: the SDKs put `sync-` before the name for two of the operations.
 
 mod aliases;
+mod callbacks;
 mod configuration;
 mod extensions;
 mod flat;
@@ -18,8 +19,10 @@ mod test_state;
 mod validate;
 mod versions;
 
-pub(crate) use input::copy_input;
-pub(crate) use start::write_failure;
+pub(crate) use callbacks::{failure as task_failure, parse_output};
+pub(crate) use input::{copy_input, parse_input};
+pub(crate) use members::{Checker, Members};
+pub(crate) use start::{BILLED_MEMORY_MB, billed_millis, write_failure};
 
 pub(crate) use operations::Operation;
 
@@ -75,13 +78,18 @@ async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<By
     {
         return answer.map(|body| body.to_json().into());
     }
+    if service.catalog().is_extended()
+        && let Some(answer) = callbacks::answer(service, operation, &request).await
+    {
+        return answer.map(|body| body.to_json().into());
+    }
     let answer = match operation {
         Operation::CreateStateMachine => machines::create(service, &request).await,
         Operation::UpdateStateMachine => machines::update(service, &request).await,
         Operation::DescribeStateMachine => machines::describe(service, &request),
         Operation::DeleteStateMachine => machines::delete(service, &request).await,
         Operation::ListStateMachines => machines::list(service, &request),
-        Operation::ValidateStateMachineDefinition => validate::validate(&request),
+        Operation::ValidateStateMachineDefinition => validate::validate(service, &request),
         Operation::TestState => test_state::test_state(service, &request).await,
         Operation::PublishStateMachineVersion => versions::publish(service, &request).await,
         Operation::ListStateMachineVersions => versions::list(service, &request),

@@ -1,6 +1,7 @@
 //! The operations that have nothing to work on here: what only STANDARD workflows have. Each answers as the service
 //! would about a thing that is not there, and says so where it cannot.
 
+use super::callbacks::does_not_exist;
 use super::machines::{NAME, STATE_MACHINE_ARN, page_request};
 use super::members::{Checker, Members, TextRule};
 use super::operations::Operation;
@@ -37,12 +38,13 @@ pub(super) fn answer(service: &Service, operation: Operation, request: &Document
         }
         Op::CreateActivity => {
             check_execution_name(required("name", NAME.required())?)?;
-            let message = "Activities are not supported: express workflows cannot use them";
+            let message =
+                "Activities are not supported: express workflows cannot use them, unless the server is extended";
             Err(Fault::new(Kind::ActivityLimitExceeded, message))
         }
         Op::DescribeActivity | Op::GetActivityTask => {
             let arn = activity(&members)?;
-            Err(Fault::new(Kind::ActivityDoesNotExist, format!("Activity Does Not Exist: '{arn}'")))
+            Err(does_not_exist(arn))
         }
         // What is not there is deleted already, as everywhere in this API.
         Op::DeleteActivity => activity(&members).map(|_| Document::empty_object()),

@@ -2,14 +2,13 @@
 //! answer is written once, by hand, into one buffer. What is handed through is neither parsed nor escaped again.
 
 use super::flat::Flat;
-use super::input::parse_input;
 use super::machines::{INCLUDED_DATA, NAME, STATE_MACHINE_ARN};
 use super::members::{Checker, Members, TextRule};
 use super::operations::Operation;
 use crate::Service;
 use crate::admission::Way;
 use crate::executions::{Record, output_bytes, status};
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 use crate::idempotency::{Answer, start_once};
 use crate::launch::Launch;
 use crate::limits::{ARN_CHARACTERS_MAX, INPUT_BYTES_MAX, NAME_CHARACTERS_MAX};
@@ -17,7 +16,6 @@ use crate::page;
 use crate::reply::write_epoch_seconds;
 use crate::tracing;
 use bytes::Bytes;
-use fleetstep_catalog::arn::check_execution_name;
 use fleetstep_document::{Document, Text, write_string};
 use fleetstep_engine::{Failure, Finished, Identity, Outcome};
 use fleetstep_telemetry::Context;
@@ -28,7 +26,7 @@ use std::time::Duration;
 /// What an express workflow is billed in.
 const BILLED_STEP: Duration = Duration::from_millis(100);
 /// What an express workflow is billed for at least.
-const BILLED_MEMORY_MB: u32 = 64;
+pub(crate) const BILLED_MEMORY_MB: u32 = 64;
 /// Of [`INCLUDED_DATA`], that neither input nor output is shown.
 const METADATA_ONLY: &str = "METADATA_ONLY";
 const TRACE_HEADER: TextRule = TextRule::to(256).or_empty();
@@ -85,21 +83,7 @@ impl<'a> Asked<'a> {
     }
 
     fn launch(&self, service: &Service, headers: &HeaderMap) -> Result<Launch, Fault> {
-        let target = service.target(self.arn)?;
-        if let Some(name) = self.name {
-            check_execution_name(name)?;
-        }
-        let document = match &self.input {
-            Some(text) => parse_input(text)?,
-            None => Document::empty_object(),
-        };
-        // The constraint counts characters, the quota counts bytes.
-        let input_bytes = self.input.as_ref().map_or(2, |text| text.len());
-        if input_bytes > INPUT_BYTES_MAX {
-            let message = format!("Invalid State Machine Execution Input: 'the input exceeds {INPUT_BYTES_MAX} bytes'");
-            return Err(Fault::new(Kind::InvalidExecutionInput, message));
-        }
-        let launch = Launch::new(service, target, self.name, document, input_bytes)?;
+        let launch = Launch::of_text(service, self.arn, self.name, self.input.as_ref())?;
         Ok(launch.called_by(service, tracing::caller(service, headers, self.trace_header)))
     }
 }
@@ -239,7 +223,8 @@ fn member(out: &mut Vec<u8>, name: &[u8], value: &str) {
     write_string(value, out);
 }
 
-fn billed_millis(finished: &Finished) -> u64 {
+/// What an execution would be billed for.
+pub(crate) fn billed_millis(finished: &Finished) -> u64 {
     let steps = finished.stopped.since(finished.started).as_micros().div_ceil(BILLED_STEP.as_micros()).max(1);
     u64::try_from(steps * BILLED_STEP.as_millis()).unwrap_or(u64::MAX)
 }

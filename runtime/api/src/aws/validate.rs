@@ -2,6 +2,7 @@
 
 use super::machines::{DEFINITION, TYPES};
 use super::members::{Checker, Members};
+use crate::Service;
 use crate::fault::Fault;
 use fleetstep_asl::{Diagnostic, Severity, WorkflowType, compile};
 use fleetstep_document::{Document, ObjectBuilder};
@@ -9,7 +10,7 @@ use fleetstep_document::{Document, ObjectBuilder};
 /// Diagnostics of an answer, as in the service.
 const DIAGNOSTICS_MAX: i64 = 100;
 
-pub(super) fn validate(request: &Document) -> Result<Document, Fault> {
+pub(super) fn validate(service: &Service, request: &Document) -> Result<Document, Fault> {
     let members = Members::of(request)?;
     let mut checker = Checker::default();
     let definition = members.text(&mut checker, "definition", DEFINITION.required());
@@ -18,7 +19,8 @@ pub(super) fn validate(request: &Document) -> Result<Document, Fault> {
     let results_max = members.integer(&mut checker, "maxResults", 0, DIAGNOSTICS_MAX);
     checker.finish()?;
     let target = if kind == Some("EXPRESS") { WorkflowType::Express } else { WorkflowType::Standard };
-    let options = fleetstep_asl::Options { target: Some(target), ..Default::default() };
+    let extended = service.catalog().is_extended();
+    let options = fleetstep_asl::Options { target: Some(target), extended, ..Default::default() };
     let all = compile(definition.expect("it is required"), &options).diagnostics;
     let failed = all.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let wanted = |diagnostic: &&Diagnostic| severity == Some("WARNING") || diagnostic.severity == Severity::Error;

@@ -122,6 +122,7 @@ pub(super) async fn invoke<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<R
             deadline: clock::now().after(INVOKE_TIMEOUT),
             identity: Arc::new(identity),
             trace: None,
+            callback: None,
         },
     )?;
     let result = match answer {

@@ -20,10 +20,16 @@ pub(crate) struct Server {
 
 /// An empty catalog of an account, in memory.
 pub(crate) async fn catalog(account: &str) -> Catalog {
+    extended_catalog(account, false).await
+}
+
+/// The same, whose machines may wait as only STANDARD ones may on the service.
+pub(crate) async fn extended_catalog(account: &str, extended: bool) -> Catalog {
     let sandbox = Sandbox::new(SandboxConfig { instances_max: 16, ..SandboxConfig::default() }).unwrap();
     let place = Place::new("us-east-1", account).unwrap();
     let store = Arc::new(MemoryStore::default());
-    Catalog::open(CatalogConfig { place }, Arc::new(sandbox), store).await.unwrap()
+    let config = CatalogConfig { place, extended, ..CatalogConfig::default() };
+    Catalog::open(config, Arc::new(sandbox), store).await.unwrap()
 }
 
 /// A service over an empty catalog.

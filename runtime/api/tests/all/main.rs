@@ -3,11 +3,15 @@
 
 mod batch;
 mod bounds;
+mod callbacks;
 mod data;
 mod encrypted;
+mod follow;
 mod gate;
 mod harness;
 mod histories;
 mod lifecycle;
+mod nested;
 mod starts;
+mod triggers;
 mod wire;

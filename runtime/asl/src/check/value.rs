@@ -3,7 +3,7 @@
 use super::Checker;
 use super::expressions::Written;
 use crate::fields::{Field, Kind, QueryLanguage};
-use crate::resource::{self, LATEST, Pattern, Resource, ResourceError};
+use crate::resource::{self, Integration, LATEST, Pattern, Resource, ResourceError};
 use crate::source::{Extent, Node, Place, Value};
 use crate::{Code, Severity};
 use fleetstep_document::Document;
@@ -210,17 +210,23 @@ impl<'a> Checker<'a> {
         match (parsed.pattern, &parsed.resource) {
             (Pattern::Sync, _) => {
                 let refusal = format!("{refusal} '.sync' service integration");
-                self.standard_only("A '.sync' service integration", refusal, place, node.extent);
+                self.standard_only("A '.sync' service integration", refusal, false, place, node.extent);
+                if self.extended {
+                    self.needs_binding(text, place, node.extent);
+                }
             }
             (Pattern::TaskToken, _) => {
                 let refusal = format!("{refusal} '.waitForTaskToken' service integration ");
-                self.standard_only("A '.waitForTaskToken' service integration", refusal, place, node.extent);
+                self.standard_only("A '.waitForTaskToken' service integration", refusal, false, place, node.extent);
+                if self.extended {
+                    self.needs_binding(text, place, node.extent);
+                }
             }
             (Pattern::Request, Resource::Activity { .. }) => {
-                self.standard_only("An activity", format!("{refusal} activities"), place, node.extent);
+                self.standard_only("An activity", format!("{refusal} activities"), false, place, node.extent);
             }
             (Pattern::Request, Resource::Service { .. }) => {
-                self.not_built(&format!("The service integration '{text}'"), place, node.extent);
+                self.needs_binding(text, place, node.extent);
             }
             (Pattern::Request, Resource::Other { .. }) if self.target.is_none() => {
                 let message = format!("'{text}' is no resource that a state machine can call as it stands");
@@ -234,6 +240,17 @@ impl<'a> Checker<'a> {
             }
             (Pattern::Request, Resource::Function { .. } | Resource::LambdaInvoke) => {}
         }
+    }
+
+    /// A service integration that is not built in runs what the operator has bound to it.
+    fn needs_binding(&mut self, text: &str, place: Place<'_>, extent: Extent) {
+        let is_built_in = Integration::of(text).is_some_and(|integration| integration.is_built_in());
+        if is_built_in || self.bound || self.mocked {
+            return;
+        }
+        let message =
+            format!("'{text}' runs what the server's operator has bound to it, and fails where that is nothing");
+        self.report(Severity::Warning, Code::NotBound, message, place, extent);
     }
 
     fn error_names(&mut self, node: &Node, place: Place<'_>) {

@@ -1,7 +1,7 @@
 //! Definitions beside what is said of them: the Markdown files of `tests/data`.
 //!
 //! A case is a heading, a definition in a fenced block (`json` or `yaml`, then perhaps `express` or `standard`,
-//! the type that it is compiled for), and a fenced block with a line for each diagnostic.
+//! the type that it is compiled for, and `extended`), and a fenced block with a line for each diagnostic.
 //! With `FLEETSTEP_BLESS=1` in the environment the second blocks are written anew; read the difference.
 
 use fleetstep_asl::{Format, Options, WorkflowType, compile};
@@ -71,7 +71,8 @@ fn check(info: &str, definition: &str) -> String {
         Some("standard") => Some(WorkflowType::Standard),
         Some(other) => panic!("no type: {other}"),
     };
-    let compilation = compile(definition, &Options { format, target, ..Options::default() });
+    let extended = words.next() == Some("extended");
+    let compilation = compile(definition, &Options { format, target, extended, ..Options::default() });
     let mut said = String::new();
     for diagnostic in &compilation.diagnostics {
         said.push_str(&super::line(diagnostic));

@@ -21,7 +21,8 @@ impl Catalog {
     /// What runs the tasks of a program that is not deployed, by their resources. A diagnostic for each that can't be
     /// called.
     pub fn task_host(&self, resources: &[Resource]) -> Result<Arc<dyn TaskHost>, Vec<Diagnostic>> {
-        Ok(Arc::new(MachineHost::bind(resources, &self.inner.functions)?))
+        let (host, _) = MachineHost::bind(resources, &self.inner.functions)?;
+        Ok(Arc::new(host))
     }
 
     /// The newest lines of a function's log, oldest first, at most `lines_max` of them.

@@ -3,8 +3,10 @@
 mod machines;
 
 use super::pins::Pins;
+use super::triggers::Triggers;
 use super::{CatalogConfig, Inner};
 use crate::function::{Deployed, Functions};
+use crate::integration::Integrations;
 use crate::record::{self, FunctionRecord};
 use crate::{FunctionDescription, OpenError, RecordKind, Store, StoreError, Stored};
 use dashmap::DashMap;
@@ -23,19 +25,24 @@ impl Inner {
         store: Arc<dyn Store>,
     ) -> Result<Self, OpenError> {
         let records = store.load_all().await?;
-        let functions = Arc::new(Functions::new(config.place.clone()));
+        let integrations = Integrations::new(config.outside.clone());
+        let functions = Arc::new(Functions::new(config.place.clone(), integrations));
         let mut inner = Self {
             config,
             sandbox,
             store,
             machines: DashMap::new(),
             functions,
+            activities: DashMap::new(),
             pins: Pins::of(&records)?,
+            triggers: Triggers::default(),
             problems: Vec::new(),
             changing: tokio::sync::Mutex::new(()),
         };
+        inner.bring_back_activities(&records)?;
         inner.bring_back_functions(&records).await?;
         machines::bring_back(&mut inner, &records).await?;
+        inner.bring_back_triggers(&records)?;
         inner.drop_orphaned_modules().await?;
         Ok(inner)
     }

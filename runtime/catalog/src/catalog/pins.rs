@@ -9,7 +9,7 @@ use crate::pin::PinCache;
 use crate::record::{self, FunctionRecord, PinRecord};
 use crate::state_machine::{Definition, execution_arn_prefix};
 use crate::{Change, RecordKind, StateMachine, StateMachineStatus, StoreError, Stored, WorkflowType};
-use fleetstep_asl::Resource;
+use fleetstep_asl::{Integration, Resource};
 use fleetstep_document::Text;
 use fleetstep_machine::Timestamp;
 use fleetstep_wasm::Digest;
@@ -159,10 +159,10 @@ impl Inner {
     /// The functions that a machine may call: all of them, where its input says which.
     fn called_by(&self, machine: &StateMachine) -> Vec<Arc<Deployed>> {
         let resources = resources_of(machine);
-        if resources.iter().any(|resource| matches!(resource, Resource::LambdaInvoke)) {
+        if resources.iter().any(names_any) {
             return self.functions.all();
         }
-        resources.iter().filter_map(|resource| self.functions.get(name_of(resource)?)).collect()
+        resources.iter().filter_map(|resource| self.functions.get(&self.name_of(resource)?)).collect()
     }
 
     /// Drops what nobody has. What can't be dropped now is dropped at the next opening.
@@ -204,7 +204,7 @@ impl Inner {
         &self,
         records: std::collections::BTreeMap<String, FunctionRecord>,
     ) -> Result<Functions, String> {
-        let functions = Functions::new(self.config.place.clone());
+        let functions = Functions::new(self.config.place.clone(), self.functions.integrations().clone());
         for (name, record) in records {
             let live = self.functions.get(&name);
             let same = |live: &Arc<Deployed>| FunctionRecord::of(&live.description) == record;
@@ -219,6 +219,15 @@ impl Inner {
         Ok(functions)
     }
 
+    /// The function that a resource is, by name, or that is bound to it.
+    fn name_of(&self, resource: &Resource) -> Option<Text> {
+        match resource {
+            Resource::Function { name, .. } => Some(name.clone()),
+            Resource::Service { arn } => self.functions.integrations().bound_function(Integration::of(arn)?.action),
+            _ => None,
+        }
+    }
+
     async fn machine_of(
         &self,
         arn: StateMachineArn,
@@ -226,10 +235,12 @@ impl Inner {
         functions: Functions,
     ) -> Result<Result<StateMachine, String>, StoreError> {
         let text = Text::from(record.definition);
-        let definition = Definition::compile(text.clone(), record.format.into(), WorkflowType::Express).await?;
+        let definition =
+            Definition::compile(text.clone(), record.format.into(), WorkflowType::Express, self.config.extended)
+                .await?;
         // What was not deployed then is called as it is now: the start would have found it too, had it not been cut.
-        for name in definition.resources().iter().filter_map(name_of) {
-            functions.share(name, &self.functions);
+        for name in definition.resources().iter().filter_map(|resource| self.name_of(resource)) {
+            functions.share(&name, &self.functions);
         }
         let (runnable, _) = definition.bind(&Arc::new(functions));
         let of_configuration = || Ok((record::document(&record.logging)?, record::document(&record.tracing)?));
@@ -259,10 +270,13 @@ fn resources_of(machine: &StateMachine) -> &[Resource] {
     machine.runnable.as_ref().map_or(&[], |runnable| &runnable.resources)
 }
 
-/// The function that a resource is, by name.
-fn name_of(resource: &Resource) -> Option<&Text> {
+/// Whether the function that a resource calls stands in its input.
+fn names_any(resource: &Resource) -> bool {
     match resource {
-        Resource::Function { name, .. } => Some(name),
-        _ => None,
+        Resource::LambdaInvoke => true,
+        Resource::Service { arn } => {
+            Integration::of(arn).is_some_and(|integration| integration.action == "lambda:invoke")
+        }
+        _ => false,
     }
 }

@@ -50,7 +50,7 @@ impl Catalog {
     pub async fn create_state_machine(&self, request: CreateStateMachine) -> Result<Created, StateMachineError> {
         let arn = StateMachineArn::new(self.place(), &request.name)?;
         let text = Text::from(request.definition.as_str());
-        let definition = Definition::compile(text, request.format, request.workflow_type).await?;
+        let definition = Definition::compile(text, request.format, request.workflow_type, self.is_extended()).await?;
         self.change(move |inner| async move { inner.create(arn, definition, request).await }).await
     }
 
@@ -66,7 +66,8 @@ impl Catalog {
         }
         let definition = match &request.definition {
             Some((text, format)) => {
-                Some(Definition::compile(Text::from(text.as_str()), *format, there.workflow_type).await?)
+                let text = Text::from(text.as_str());
+                Some(Definition::compile(text, *format, there.workflow_type, self.is_extended()).await?)
             }
             None => None,
         };

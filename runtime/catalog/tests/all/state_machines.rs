@@ -1,7 +1,9 @@
 //! The operations on state machines.
 
-use super::support::{PASS, create, creation, empty, json, task};
-use fleetstep_catalog::{PageRequest, StateMachineArn, StateMachineError, StateMachineStatus, UpdateStateMachine};
+use super::support::{PASS, call, create, creation, empty, json, open, task};
+use fleetstep_catalog::{
+    MemoryStore, PageRequest, StateMachineArn, StateMachineError, StateMachineStatus, UpdateStateMachine,
+};
 use fleetstep_document::Document;
 use std::sync::Arc;
 
@@ -118,11 +120,9 @@ async fn a_wrong_definition_is_refused_with_everything_that_is_wrong() {
         panic!("another error");
     };
     assert!(diagnostics.len() >= 2, "{diagnostics:?}");
-    for resource in [
-        "arn:aws:states:::dynamodb:getItem",
-        "arn:aws:states:us-east-1:000000000000:activity:work",
-        "arn:aws:lambda:us-east-1:000000000000:function:f:live",
-    ] {
+    for resource in
+        ["arn:aws:states:us-east-1:000000000000:activity:work", "arn:aws:lambda:us-east-1:000000000000:function:f:live"]
+    {
         let error = create(&catalog, "m", &task(resource)).await.unwrap_err();
         assert!(matches!(error, StateMachineError::InvalidDefinition(_)), "{resource}: {error}");
         assert!(error.to_string().contains("not support"), "{resource}: {error}");
@@ -130,6 +130,36 @@ async fn a_wrong_definition_is_refused_with_everything_that_is_wrong() {
     let error = create(&catalog, "a name", PASS).await.unwrap_err();
     assert_eq!(error.to_string(), "Invalid Name: 'a name'");
     assert!(catalog.list_state_machines(&PageRequest::default()).unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn what_nothing_is_bound_to_is_warned_of_and_fails_when_it_is_called() {
+    let catalog = empty().await;
+    let created = create(&catalog, "m", &task("arn:aws:states:::dynamodb:getItem")).await.unwrap();
+    let [warning] = &created.warnings[..] else { panic!("{:?}", created.warnings) };
+    assert_eq!(warning.message, "Nothing is bound to arn:aws:states:::dynamodb:getItem: every call of it fails");
+    let failure = call(&created.machine, "{}").await.unwrap_err();
+    assert_eq!(failure.error.as_deref(), Some("Fleetstep.ResourceNotBound"));
+    // Nobody starts executions here.
+    let created = create(&catalog, "n", &task("arn:aws:states:::states:startExecution")).await.unwrap();
+    assert!(created.warnings.is_empty());
+    let failure = call(&created.machine, r#"{"StateMachineArn": "x"}"#).await.unwrap_err();
+    assert_eq!(failure.error.as_deref(), Some("States.Runtime"));
+}
+
+#[tokio::test]
+async fn activities_survive_a_restart() {
+    let store = Arc::new(MemoryStore::default());
+    let catalog = open(store.clone()).await;
+    let made = catalog.create_activity("paint", [("k".to_owned(), "v".to_owned())].into()).await.unwrap();
+    catalog.create_activity("dry", Default::default()).await.unwrap();
+    catalog
+        .delete_activity(&catalog.activity("arn:aws:states:us-east-1:000000000000:activity:dry").unwrap().arn)
+        .await
+        .unwrap();
+    let catalog = open(store).await;
+    assert_eq!(catalog.list_activities(&PageRequest::default()).unwrap().items, [made]);
+    assert_eq!(catalog.activity("arn:aws:states:us-east-1:111111111111:activity:paint"), None);
 }
 
 #[tokio::test]

@@ -79,6 +79,7 @@ pub(crate) fn begin(machine: &StateMachine, input: &str) -> Reply {
         deadline: clock::now().after(Duration::from_secs(60)),
         identity: machine.identity(None),
         trace: None,
+        callback: None,
     })
 }
 

@@ -238,7 +238,11 @@ impl Stage {
         if self.draw(faults.failing, Duration::ZERO).is_some() {
             response.answer = Err(Failure::named("Simulated"));
         }
-        let after = response.after + self.draw(faults.slow, faults.delay_max).unwrap_or_default();
+        let mut after = response.after + self.draw(faults.slow, faults.delay_max).unwrap_or_default();
+        // Whoever answers here gives no sign of life before.
+        if let Some((limit, failure)) = call.callback.as_ref().and_then(|callback| callback.overdue(after)) {
+            (after, response.answer) = (limit, Err(failure));
+        }
         if let Some(again_after) = self.draw(faults.doubled, faults.delay_max) {
             let again = Happening::Answer(key, ticket, response.answer.clone());
             self.plan(self.now.after(after + again_after), again);

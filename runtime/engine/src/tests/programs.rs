@@ -4,7 +4,7 @@ use fleetstep_document::{Document, Text};
 use fleetstep_expr::Expr;
 use fleetstep_machine::{
     Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Settle, State,
-    StateId, Task, TaskId, Until,
+    StateId, Task, TaskId, Until, Waits,
 };
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ pub(crate) fn pass() -> Kind {
 pub(crate) fn task(id: u32) -> Task {
     Task {
         task: TaskId(id),
+        waits: Waits::Answer,
         arguments: None,
         timeout: None,
         heartbeat: None,

@@ -2,7 +2,7 @@
 
 use crate::{
     Assignment, Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule,
-    Settle, State, StateId, Task, TaskId, Until, VariableId,
+    Settle, State, StateId, Task, TaskId, Until, VariableId, Waits,
 };
 use fleetstep_document::{Document, Text};
 use fleetstep_expr::{Condition, Expr, Operator, ReferencePath, VariableNames};
@@ -30,7 +30,7 @@ type Assign = &'static [(&'static str, &'static str)];
 
 enum Act {
     Pass { arguments: Option<Expr>, result: Option<Expr> },
-    Task { task: u32, arguments: Option<Expr>, timeout: Option<Expr>, heartbeat: Option<Expr> },
+    Task { task: u32, waits: Waits, arguments: Option<Expr>, timeout: Option<Expr>, heartbeat: Option<Expr> },
     Choice { rules: Vec<(Expr, &'static str)>, default: Option<&'static str> },
     Wait(Until),
     Parallel { branches: Vec<Vec<Draft>>, arguments: Option<Expr> },
@@ -116,7 +116,7 @@ impl Draft {
     /// A Task that calls the task of that index.
     #[must_use]
     pub fn task(name: &'static str, task: u32) -> Self {
-        Self::new(name, Act::Task { task, arguments: None, timeout: None, heartbeat: None })
+        Self::new(name, Act::Task { task, waits: Waits::Answer, arguments: None, timeout: None, heartbeat: None })
     }
 
     /// A Choice of rules that each compare: path, operator, operand (JSON), next.
@@ -279,6 +279,16 @@ impl Draft {
         self
     }
 
+    /// For whose answer a Task waits.
+    #[must_use]
+    pub fn waits(mut self, whose: Waits) -> Self {
+        match &mut self.act {
+            Act::Task { waits, .. } => *waits = whose,
+            _ => panic!("only a Task waits for an answer"),
+        }
+        self
+    }
+
     /// A Map's `MaxConcurrency`.
     #[must_use]
     pub fn max_concurrency(mut self, most: i64) -> Self {
@@ -376,9 +386,9 @@ impl Table {
         let catch = draft.catch.into_iter().map(catcher).collect();
         let kind = match draft.act {
             Act::Pass { arguments, result } => Kind::Pass { arguments, result, settle },
-            Act::Task { task, arguments, timeout, heartbeat } => {
+            Act::Task { task, waits, arguments, timeout, heartbeat } => {
                 self.task_count = self.task_count.max(task + 1);
-                Kind::Task(Task { task: TaskId(task), arguments, timeout, heartbeat, settle, retry, catch })
+                Kind::Task(Task { task: TaskId(task), waits, arguments, timeout, heartbeat, settle, retry, catch })
             }
             Act::Choice { rules, default } => {
                 let rule = |(condition, next): (Expr, &str)| Rule {

@@ -1,8 +1,8 @@
 //! A loop in virtual time.
 
 use crate::{
-    Command, Effects, Event, Execution, ExecutionStart, Failure, HistoryEvent, HistoryLevel, Identity, Outcome,
-    Program, Status, TaskId, Ticket, Timestamp,
+    Callback, Command, Effects, Event, Execution, ExecutionStart, Failure, HistoryEvent, HistoryLevel, Identity,
+    Outcome, Program, Status, TaskId, Ticket, Timestamp,
 };
 use fleetstep_document::{Document, Text};
 use std::collections::BTreeMap;
@@ -47,6 +47,8 @@ pub struct Called {
     pub retry_count: u32,
     /// Until when.
     pub deadline: Timestamp,
+    /// Where another than the called answers.
+    pub callback: Option<Box<Callback>>,
 }
 
 /// How a task answers.
@@ -166,8 +168,8 @@ impl<'a> Driver<'a> {
 
     fn carry_out(&mut self, command: Command, host: &mut impl FnMut(&Called) -> Answer) {
         match command {
-            Command::Call { ticket, task, input, state, retry_count, deadline, .. } => {
-                let called = Called { at: self.now, task, input, state, retry_count, deadline };
+            Command::Call { ticket, task, input, state, retry_count, deadline, callback, .. } => {
+                let called = Called { at: self.now, task, input, state, retry_count, deadline, callback };
                 let answer = host(&called);
                 self.calls.push(called);
                 match answer {

@@ -3,6 +3,7 @@
 //! The expected event numbers and their order are the service's, as far as recordings and its documentation tell.
 
 mod allocations;
+mod callbacks;
 mod chaos;
 mod forks;
 mod inspection;

@@ -2,10 +2,12 @@
 
 use crate::deploy::Deployment;
 use crate::runtime::Runtime;
+use crate::serving::report;
 use crate::settings::Settings;
 use crate::terminal::{json, progress};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use fleetstep_api::{Options, Service};
 use fleetstep_document::Document;
 use fleetstep_engine::{Failure, Outcome, Start};
 use std::io::Read as _;
@@ -88,6 +90,8 @@ fn parsed(input: &[u8]) -> Result<Document> {
 async fn run(deployment: &Deployment, workflow: &str, input: Document) -> Result<Outcome> {
     let runtime = Runtime::open(&Settings::in_process(deployment.settings())?.with_compiler()).await?;
     deployment.deploy(&runtime.catalog).await?;
+    // Its tasks may start executions of others.
+    let _service = Service::new(runtime.catalog.clone(), runtime.engine.clone(), Options::default(), report);
     let machine = runtime.catalog.state_machine(workflow).context("the workflow is deployed")?;
     let Ok(runnable) = &machine.runnable else { bail!("the definition of {workflow} does not compile") };
     let start = Start {

@@ -33,6 +33,7 @@ pub(crate) fn call(input: &str) -> Call {
         state: Text::from("Charge"),
         retry_count: 2,
         deadline: clock::now().after(Duration::from_secs(300)),
+        callback: None,
         identity: Arc::new(Identity {
             execution_arn: Text::from("arn:execution"),
             execution_name: Text::from("execution"),

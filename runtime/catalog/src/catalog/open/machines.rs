@@ -25,7 +25,7 @@ pub(super) async fn bring_back(inner: &mut Inner, records: &[Stored]) -> Result<
     let aliases: Vec<(&Stored, AliasRecord)> = read_all(records, RecordKind::Alias)?;
     let current = machines.iter().map(|(_, record)| (record.format, record.definition.as_str()));
     let pinned = versions.iter().map(|(_, record)| (record.format, record.definition.as_str()));
-    let programs = Programs::compile(current.chain(pinned), &inner.functions).await?;
+    let programs = Programs::compile(current.chain(pinned), &inner.functions, inner.config.extended).await?;
 
     let mut published: BTreeMap<&str, Published> = BTreeMap::new();
     for (stored, record) in machines {
@@ -86,11 +86,12 @@ impl Programs {
     async fn compile<'a>(
         definitions: impl Iterator<Item = (FormatRecord, &'a str)>,
         functions: &Arc<Functions>,
+        extended: bool,
     ) -> Result<Self, StoreError> {
         let distinct: HashSet<(FormatRecord, &str)> = definitions.collect();
         let compiled = stream::iter(distinct).map(|(format, text)| async move {
             let text = Text::from(text);
-            let definition = Definition::compile(text.clone(), format.into(), WorkflowType::Express).await?;
+            let definition = Definition::compile(text.clone(), format.into(), WorkflowType::Express, extended).await?;
             Ok(((format, text), definition.bind(functions).0))
         });
         Ok(Self(compiled.buffer_unordered(LOADING_MAX).try_collect().await?))
