@@ -3,7 +3,7 @@
 use crate::figure::Report;
 use crate::{
     call, compare, console, document, expr, functions, http2, idle, inprocess, journal, neighbours, parked, start_up,
-    starts, step,
+    starts, step, tracing,
 };
 use anyhow::Result;
 
@@ -82,6 +82,7 @@ pub(crate) const BENCHES: &[Bench] = &[
     bench("idle", Cores::All, 3, "CPU of an idle server with 100 workflows and functions", idle::measure),
     bench("start-up", Cores::All, 3, "start of the binary with 100 functions in the artefact cache", start_up::measure),
     bench("console", Cores::All, 3, "the console under load: its pages, and what it costs", console::measure),
+    bench("tracing", Cores::All, 6, "what traces cost: off, 1 % of the executions, all", tracing::measure),
     bench("neighbours", Cores::All, 3, "a workflow's latency beside hostile ones", neighbours::measure),
 ];
 

@@ -39,6 +39,7 @@ mod starts;
 mod stats;
 mod step;
 mod targets;
+mod tracing;
 
 pub use compare::main as compare;
 pub use figures::main as figures;

@@ -2,6 +2,7 @@
 //! that lies beside a checkout.
 #![forbid(unsafe_code)]
 
+pub mod collector;
 pub mod conformance;
 pub mod crash;
 pub mod hostile;

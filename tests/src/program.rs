@@ -52,8 +52,17 @@ impl Serving {
     /// # Errors
     /// A server that ends before it listens: with what it said.
     pub fn start<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        Self::start_in(&[], arguments)
+    }
+
+    /// The same with more variables in its environment.
+    ///
+    /// # Errors
+    /// As [`Serving::start`].
+    pub fn start_in<'a>(environment: &[(&str, &str)], arguments: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let mut command = Command::new(folder()?.join("fleetstep"));
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
+        command.envs(environment.iter().copied());
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut said = BufReader::new(process.stderr.take().context("its standard error is a pipe")?);
         let mut announced = String::new();
@@ -62,7 +71,8 @@ impl Serving {
                 bail!("the server ended: {}\n{announced}", process.wait()?);
             }
         }
-        let at = announced.split("listens on http://").nth(1).and_then(|rest| rest.lines().next());
+        // Said in JSON, what follows the address does not stand in a line of its own.
+        let at = announced.split("listens on http://").nth(1).and_then(|rest| rest.split(['\n', '\\']).next());
         let address = at.context("it says where it listens")?.parse()?;
         Ok(Self { process, said, address, announced })
     }

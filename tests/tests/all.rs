@@ -14,5 +14,6 @@ mod load;
 mod orders;
 mod serving;
 mod simulation;
+mod telemetry;
 mod triggers;
 mod workflows;

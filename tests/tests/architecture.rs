@@ -23,7 +23,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("catalog", &["document", "asl", "machine", "engine", "wasm", "trigger"]),
     // It knows keys and requests, not what they are for.
     ("identity", &[]),
-    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "catalog", "trigger"]),
+    // It tells of what happened in executions; the names of tasks it has from their resources.
+    ("telemetry", &["document", "asl", "engine"]),
+    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "telemetry", "catalog", "trigger"]),
     // It reaches for tasks what the operator has named; which executions there are, it does not know.
     ("integrations", &["document", "engine", "catalog", "outbound"]),
     // It keeps bytes until it is told that they are finished.
@@ -44,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "engine",
             "identity",
             "journal",
+            "telemetry",
             "wasm",
             "catalog",
             "api",
@@ -58,11 +61,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
     ("wasmtime-wasi", &["wasm"]),
-    ("hyper", &["api", "outbound", "hostile", "benches"]),
+    ("hyper", &["api", "outbound", "telemetry", "hostile", "benches"]),
     ("redb", &["catalog"]),
     ("aws-sigv4", &["identity", "integrations"]),
     ("tokio-rustls", &["api", "outbound"]),
     ("rustls-native-certs", &["outbound"]),
+    ("opentelemetry-proto", &["telemetry", "tests"]),
     ("saphyr", &["asl"]),
     ("matchit", &["trigger"]),
     ("clap", &["server", "tests", "benches"]),
@@ -74,6 +78,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "wasm",
             "catalog",
             "integrations",
+            "telemetry",
             "api",
             "console",
             "server",

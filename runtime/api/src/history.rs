@@ -1,25 +1,28 @@
 //! What happened in executions: collected at the level that is asked for, kept in a bounded memory, and written to
 //! the log.
 //!
-//! Two may ask: the state machine's own `loggingConfiguration`, for the log and the memory, and the operator's
-//! `history_level`, for the memory alone. Where neither does, an execution starts without a recorder, and nothing
-//! here costs it anything.
+//! Three may ask: the state machine's own `loggingConfiguration`, for the log and the memory; the operator's
+//! `history_level`, for the memory alone; and a trace that the execution is a part of. Where none does, an execution
+//! starts without a recorder, and nothing here costs it anything.
 
 mod followed;
 mod kept;
 mod log;
 mod render;
+mod traced;
 
 pub(crate) use kept::{Histories, HistoryPage, HistoryRequest};
 pub use log::{LogSink, Logs};
 
 use self::followed::Followed;
+use self::traced::Traced;
 use crate::Service;
 use crate::executions::document_bytes;
+use crate::launch::Launch;
 use crate::redaction::Redaction;
 use fleetstep_catalog::{InvalidToken, Resource, StateMachine, decode_token, encode_token};
 use fleetstep_document::{Document, Text};
-use fleetstep_engine::{Failure, Happening, History, HistoryEvent, HistoryLevel, HistorySink, Identity};
+use fleetstep_engine::{Failure, Happening, History, HistoryEvent, HistoryLevel, HistorySink, Identity, Trace};
 use std::sync::Arc;
 
 /// What is told of each event of one execution, and shared by all of them.
@@ -95,29 +98,33 @@ impl Asked {
         let shows_data = logging.includes_data || operator != HistoryLevel::Off;
         (level != HistoryLevel::Off).then_some(Self { logging, level, shows_data })
     }
+}
 
-    /// Begins to collect the history of an execution.
-    pub(crate) fn record(
-        self,
-        service: &Service,
-        identity: &Arc<Identity>,
-        machine: &StateMachine,
-        resources: &Arc<[Resource]>,
-    ) -> History {
-        let (identity, resources) = (Arc::clone(identity), Arc::clone(resources));
-        let subject = Arc::new(Subject { identity, resources, redaction: Arc::clone(service.redaction()) });
-        let (histories, logs) = (service.histories().clone(), service.logs().clone());
-        histories.begin(&subject, self.level, self.shows_data);
-        let logs = (self.logging.level != HistoryLevel::Off && logs.is_open()).then_some((self.logging, logs));
-        // At a lower level most events are missing.
-        let followed = (self.level == HistoryLevel::All).then(|| Followed::new(Arc::clone(&machine.states)));
-        History { level: self.level, sink: Box::new(Recorder { subject, histories, logs, followed }) }
+/// Begins to collect the history of an execution, for all who ask for it; mostly nobody does.
+pub(crate) fn record(service: &Service, launch: &Launch, resources: &Arc<[Resource]>) -> Option<History> {
+    if launch.asked.is_none() && launch.trace.is_none() {
+        return None;
     }
+    let (identity, resources) = (Arc::clone(&launch.identity), Arc::clone(resources));
+    let subject = Arc::new(Subject { identity, resources, redaction: Arc::clone(service.redaction()) });
+    let kept = launch.asked.map(|asked| Keeper::begin(service, &subject, asked, &launch.machine));
+    let traced = service.telemetry().zip(launch.trace.as_ref());
+    let traced = traced.map(|(telemetry, context)| Traced::new(telemetry, context, &subject));
+    let asked = launch.asked.map_or(HistoryLevel::Off, |asked| asked.level);
+    let level = asked.max(traced.as_ref().map_or(HistoryLevel::Off, Traced::level));
+    Some(History { level, sink: Box::new(Recorder { subject, kept, traced }) })
 }
 
 /// Hands the events of one execution to those who asked for them.
 struct Recorder {
     subject: Arc<Subject>,
+    kept: Option<Keeper>,
+    traced: Option<Traced>,
+}
+
+/// What is kept in memory, and logged.
+struct Keeper {
+    level: HistoryLevel,
     histories: Histories,
     logs: Option<(Logging, Logs)>,
     followed: Option<Followed>,
@@ -125,15 +132,45 @@ struct Recorder {
 
 impl HistorySink for Recorder {
     fn take(&mut self, events: &mut Vec<HistoryEvent>) {
+        if let Some(traced) = &mut self.traced {
+            traced.follow(events);
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.take(&self.subject, events);
+        }
+    }
+
+    fn trace(&self) -> Option<Arc<dyn Trace>> {
+        Some(self.traced.as_ref()?.of_calls())
+    }
+}
+
+impl Keeper {
+    fn begin(service: &Service, subject: &Arc<Subject>, asked: Asked, machine: &StateMachine) -> Self {
+        let (histories, logs) = (service.histories().clone(), service.logs().clone());
+        histories.begin(subject, asked.level, asked.shows_data);
+        let logs = (asked.logging.level != HistoryLevel::Off && logs.is_open()).then_some((asked.logging, logs));
+        // At a lower level most events are missing.
+        let followed = (asked.level == HistoryLevel::All).then(|| Followed::new(Arc::clone(&machine.states)));
+        Self { level: asked.level, histories, logs, followed }
+    }
+
+    fn take(&mut self, subject: &Arc<Subject>, events: &mut Vec<HistoryEvent>) {
         if let Some(followed) = &mut self.followed {
             events.iter().for_each(|event| followed.follow(event));
         }
-        let weighed: Vec<_> = events.drain(..).map(|event| (event_bytes(&event), event)).collect();
+        // A trace asks for more than what is kept.
+        let level = self.level;
+        let asked = events.drain(..).filter(|event| event.what.level() <= level);
+        let weighed: Vec<_> = asked.map(|event| (event_bytes(&event), event)).collect();
+        if weighed.is_empty() {
+            return;
+        }
         if let Some((logging, logs)) = &self.logs {
             let asked = weighed.iter().filter(|(_, event)| event.what.level() <= logging.level);
-            logs.push(&self.subject, logging.includes_data, asked.cloned().collect());
+            logs.push(subject, logging.includes_data, asked.cloned().collect());
         }
-        self.histories.extend(&self.subject, weighed);
+        self.histories.extend(subject, weighed);
     }
 }
 

@@ -6,8 +6,9 @@ use crate::aws::parse_input;
 use crate::durable::{self, Accepted};
 use crate::executions::{Record, Stopper, output_bytes};
 use crate::fault::{Fault, Kind};
-use crate::history::Asked;
+use crate::history::{self, Asked};
 use crate::limits::INPUT_BYTES_MAX;
+use crate::tracing;
 use fleetstep_catalog::arn::check_execution_name;
 use fleetstep_catalog::{StateMachine, StateMachineStatus, Target};
 use fleetstep_document::{Document, Text};
@@ -15,6 +16,7 @@ use fleetstep_engine::{
     Ended, Failure, Finished, Handle, HistoryLevel, Identity, Meter, OnFinish, Outcome, Saturated, Start, Timestamp,
     clock,
 };
+use fleetstep_telemetry::{Caller, Context};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -27,9 +29,11 @@ pub(crate) struct Launch {
     /// Size of the input as text.
     input_bytes: usize,
     /// What is asked for of its history; mostly nothing.
-    asked: Option<Asked>,
+    pub(crate) asked: Option<Asked>,
     /// By which it is known again when it comes twice.
     pub(crate) key: Option<Text>,
+    /// Its place in a trace; mostly none.
+    pub(crate) trace: Option<Arc<Context>>,
 }
 
 impl Launch {
@@ -91,7 +95,18 @@ impl Launch {
     ) -> Result<Self, Fault> {
         machine.runnable.as_ref().map_err(|diagnostics| Fault::invalid_definition(diagnostics))?;
         let asked = Asked::of(&machine, service.next_history_level());
-        Ok(Self { identity, machine, input, input_bytes, asked, key: None })
+        let trace = service.telemetry().and_then(|telemetry| tracing::place(telemetry, &machine, None));
+        Ok(Self { identity, machine, input, input_bytes, asked, key: None, trace })
+    }
+
+    /// The same, as a part of the trace of whoever called.
+    pub(crate) fn called_by(self, service: &Service, caller: Option<Caller>) -> Self {
+        match (service.telemetry(), caller) {
+            (Some(telemetry), Some(caller)) => {
+                Self { trace: tracing::place(telemetry, &self.machine, Some(&caller)), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// The same; its history is kept at that level at least.
@@ -100,6 +115,11 @@ impl Launch {
             return self;
         }
         Self { asked: Asked::of(&self.machine, level.max(self.asked.map_or(level, |asked| asked.level))), ..self }
+    }
+
+    /// Its place in a trace, if it has one, and the ARN that tells it from another start with the same key.
+    pub(crate) fn traced(&self) -> Option<(Arc<Context>, Text)> {
+        self.trace.clone().map(|trace| (trace, self.identity.execution_arn.clone()))
     }
 
     /// The same, known by a key.
@@ -119,7 +139,7 @@ impl Launch {
             identity: Arc::clone(&self.identity),
             input: self.input.clone(),
             seed: fastrand::u64(..),
-            history: self.asked.map(|asked| asked.record(service, &self.identity, &self.machine, &runnable.resources)),
+            history: history::record(service, self, &runnable.resources),
         }
     }
 

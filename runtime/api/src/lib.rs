@@ -63,6 +63,7 @@ mod serve;
 mod service;
 mod tasks;
 mod tls;
+mod tracing;
 mod web;
 
 pub use admission::{AdmissionConfig, StartBounds};

@@ -8,6 +8,7 @@ use crate::admission::Bound;
 use crate::fault::Fault;
 use crate::reply::{self, Reply};
 use fleetstep_journal::Stats;
+use fleetstep_telemetry::Counts;
 use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
@@ -67,6 +68,28 @@ const METRICS: &[Metric] = &[
     }),
     counter("fleetstep_log_events_dropped_total", "Log events that there was no room for.", |service| {
         Some(service.logs().dropped())
+    }),
+    counter("fleetstep_trace_spans_sent_total", "Spans that a collector took.", |service| {
+        telemetry(service, |counts| counts.spans_sent)
+    }),
+    counter(
+        "fleetstep_trace_spans_dropped_total",
+        "Spans that there was no room for, or that no collector took.",
+        |service| telemetry(service, |counts| counts.spans_dropped),
+    ),
+    counter("fleetstep_otlp_log_records_sent_total", "Log records that a collector took.", |service| {
+        telemetry(service, |counts| counts.records_sent)
+    }),
+    counter(
+        "fleetstep_otlp_log_records_dropped_total",
+        "Log records that there was no room for, or that no collector took.",
+        |service| telemetry(service, |counts| counts.records_dropped),
+    ),
+    counter("fleetstep_otlp_requests_failed_total", "Requests to a collector that failed.", |service| {
+        telemetry(service, |counts| counts.requests_failed)
+    }),
+    gauge("fleetstep_otlp_waiting_bytes", "Spans and log records that wait to be sent.", |service| {
+        telemetry(service, |counts| counts.waiting_bytes)
     }),
     gauge("fleetstep_journal_unfinished", "Durable starts that are not finished.", |service| {
         journal(service, |stats| stats.unfinished)
@@ -133,6 +156,10 @@ const ACCOUNT_METRICS: &[AccountMetric] = &[
 
 fn count(value: usize) -> Option<u64> {
     u64::try_from(value).ok()
+}
+
+fn telemetry(service: &Service, value: fn(&Counts) -> u64) -> Option<u64> {
+    Some(value(&service.telemetry()?.counts()))
 }
 
 fn journal(service: &Service, value: fn(&Stats) -> u64) -> Option<u64> {
@@ -286,15 +313,15 @@ mod tests {
         assert!(seen > 15, "{seen}");
     }
 
-    /// docs/configuration.md has the table of the code.
+    /// docs/observability.md has the table of the code.
     #[test]
     fn the_documentation_lists_every_metric() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/observability.md");
         let text = std::fs::read_to_string(path).unwrap();
         let rows = METRICS.iter().map(|metric| (metric.name, metric.help));
         for (name, help) in rows.chain(ACCOUNT_METRICS.iter().map(|metric| (metric.name, metric.help))) {
             let row = format!("| `{name}` | {help} |");
-            assert!(text.lines().any(|line| line == row), "docs/configuration.md lacks:\n{row}");
+            assert!(text.lines().any(|line| line == row), "docs/observability.md lacks:\n{row}");
         }
         for bound in Bound::ALL {
             assert!(text.contains(&format!("`{}`", bound.label())), "{}", bound.label());

@@ -6,6 +6,7 @@ use crate::launch::Launch;
 use crate::limits::INPUT_BYTES_MAX;
 use crate::reply::{self, Reply, iso_date};
 use crate::service::nothing_at;
+use crate::tracing;
 use crate::web::{
     finished_body, finished_reply, media_type, named_target, started_reply, text, unsupported_media_type,
 };
@@ -229,7 +230,9 @@ impl Call<'_> {
         if bytes > INPUT_BYTES_MAX {
             return Err(Fault::input_too_large());
         }
-        Launch::new(self.service, named_target(self.service, &self.route.spec().workflow)?, None, input, bytes)
+        let target = named_target(self.service, &self.route.spec().workflow)?;
+        let launch = Launch::new(self.service, target, None, input, bytes)?;
+        Ok(launch.called_by(self.service, tracing::caller(self.service, &self.head.headers, None)))
     }
 
     async fn run(&self, launch: Launch, request: &Document, now: Now) -> Result<Reply, Fault> {

@@ -17,7 +17,9 @@ use fleetstep_catalog::{Catalog, Executions as TaskExecutions, StateMachine, Sta
 use fleetstep_document::{Document, ObjectBuilder};
 use fleetstep_engine::{Engine, Failure, HistoryLevel, clock};
 use fleetstep_journal::Journal;
+use fleetstep_telemetry::Telemetry;
 use fleetstep_trigger::Deliveries;
+use http_body_util::Full;
 use hyper::body::Body;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -59,6 +61,8 @@ pub struct Options {
     pub admission: AdmissionConfig,
     /// What makes asynchronous starts durable before they are acknowledged; without one they live in memory.
     pub journal: Option<Arc<dyn Journal>>,
+    /// Where the traces of executions go; without it none is made.
+    pub telemetry: Option<Telemetry>,
 }
 
 /// That no interface is there.
@@ -422,6 +426,11 @@ impl Service {
     /// Whether the AWS protocol serves what goes beyond the service.
     pub(crate) fn has_aws_extensions(&self) -> bool {
         self.0.options.aws_extensions
+    }
+
+    /// Where traces go.
+    pub(crate) fn telemetry(&self) -> Option<&Telemetry> {
+        self.0.options.telemetry.as_ref()
     }
 
     /// What makes starts durable.

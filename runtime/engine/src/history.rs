@@ -1,12 +1,19 @@
 //! Where the history of an execution goes, when someone asks for it.
 
+use crate::trace::Trace;
 use fleetstep_machine::{HistoryEvent, HistoryLevel};
+use std::sync::Arc;
 
 /// Takes what happens in one execution.
 pub trait HistorySink: Send + 'static {
     /// Takes the events of one step, in order, out of `events`; what is left there is dropped. Called on a serving
     /// thread, before the end of the execution is told: it must not block.
     fn take(&mut self, events: &mut Vec<HistoryEvent>);
+
+    /// The trace that the execution's calls belong to; mostly none.
+    fn trace(&self) -> Option<Arc<dyn Trace>> {
+        None
+    }
 }
 
 /// What is asked for of an execution's history, and where it goes.

@@ -1,5 +1,6 @@
 //! What the engine asks of those who run tasks.
 
+use crate::trace::CallTrace;
 use fleetstep_document::{Document, Text};
 use fleetstep_machine::{Callback, Failure, Identity, TaskId, Timestamp};
 use std::pin::Pin;
@@ -28,6 +29,8 @@ pub struct Call {
     pub deadline: Timestamp,
     /// Whose call it is.
     pub identity: Arc<Identity>,
+    /// The trace that it belongs to, if its execution is a part of one.
+    pub trace: Option<CallTrace>,
     /// Where another than the called answers, with what keeps time for it; mostly none.
     pub callback: Option<Box<Callback>>,
 }

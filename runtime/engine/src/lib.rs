@@ -34,6 +34,7 @@ pub mod simulator;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod wheel;
 mod worker;
 
@@ -47,3 +48,4 @@ pub use history::{History, HistorySink};
 pub use host::{Call, Reply, ReplyFuture, TaskHost};
 pub use meter::{Counts, Ended, METER_WINDOW, METERS_MAX, Meter, Meters};
 pub use shard::{Key, Output, Shard};
+pub use trace::{CallTrace, Severity, Trace};

@@ -3,6 +3,7 @@
 use crate::alarms::Alarms;
 use crate::history::HistorySink;
 use crate::host::Call;
+use crate::trace::CallTrace;
 use fleetstep_machine::{
     Command, Effects, Event, Execution, ExecutionStart, Failure, Outcome, Program, Status, Ticket, Timestamp,
 };
@@ -79,9 +80,10 @@ impl Running {
         let mut cancelled = Vec::new();
         for command in effects.commands.drain(..) {
             match command {
-                Command::Call { ticket, task, input, state, retry_count, deadline, callback } => {
+                Command::Call { ticket, task, input, state, retry_count, deadline, callback, event } => {
                     let identity = Arc::clone(self.execution.identity());
-                    let call = Call { task, input, state, retry_count, deadline, identity, callback };
+                    let trace = self.sink.as_ref().and_then(|sink| CallTrace::of(&**sink, event));
+                    let call = Call { task, input, state, retry_count, deadline, identity, callback, trace };
                     ask(Request::Call(ticket, call));
                 }
                 Command::Wake { ticket, at } => self.alarms.set(at, ticket),

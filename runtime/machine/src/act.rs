@@ -143,7 +143,12 @@ impl<'a> Run<'a> {
             Waits::Callback => self.deadline_of(timeout, None),
             Waits::Worker => self.deadline_of(None, None),
         };
-        self.record(id, |_| Happening::TaskScheduled { task: task.task, input: arguments.clone(), timeout, heartbeat });
+        let event = self.record(id, |_| Happening::TaskScheduled {
+            task: task.task,
+            input: arguments.clone(),
+            timeout,
+            heartbeat,
+        });
         self.record(id, |_| Happening::TaskStarted { task: task.task });
         if let Some(acted) = self.mocked(id) {
             return acted;
@@ -163,6 +168,7 @@ impl<'a> Run<'a> {
             retry_count: self.execution.strand(id).retry_count(),
             deadline,
             callback,
+            event,
         });
         if timer != Timer::Unarmed {
             self.wake_at(ticket, deadline);

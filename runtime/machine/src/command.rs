@@ -48,6 +48,8 @@ pub enum Command {
         retry_count: u32,
         /// When the call is over, answered or not.
         deadline: Timestamp,
+        /// Number of the event that tells of it.
+        event: u64,
         /// Where another than the called answers; mostly none.
         callback: Option<Box<Callback>>,
     },

@@ -17,4 +17,5 @@ mod manifest;
 pub mod runtime;
 pub mod serving;
 pub mod settings;
+pub mod telemetry;
 mod terminal;

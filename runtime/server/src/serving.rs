@@ -10,6 +10,7 @@ use crate::terminal::{json_lines, progress};
 use anyhow::{Context as _, Result};
 use fleetstep_api::{Drained, Front, Limits, LogSink, Logs, Options, Service};
 use fleetstep_journal::Journal;
+use fleetstep_telemetry::Telemetry;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use tokio::net::TcpSocket;
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: u32 = 1024;
+/// How long a collector gets to take what is left when the server stops.
+const TELEMETRY_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the log's sinks get to take what is left when the server stops.
 const LOG_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,7 +37,8 @@ pub async fn serve<S: Future<Output = ()>>(
     settings.exposure.check(settings.listen)?;
     let keys = settings.exposure.open_keys()?;
     let socket = bound(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
-    let logs = open_logs(settings)?;
+    let telemetry = settings.telemetry.open()?;
+    let logs = open_logs(settings, telemetry.as_ref())?;
     let runtime = Runtime::open(settings).await?;
     let others = accounts::open(settings, &runtime, keys.as_ref()).await?;
     for catalog in others.iter().chain([&runtime.catalog]) {
@@ -44,7 +48,7 @@ pub async fn serve<S: Future<Output = ()>>(
     }
     deployment.deploy(&runtime.catalog).await?;
     let (journal, unfinished) = journal::open(settings).await?;
-    let options = options(settings, logs.clone(), journal.clone());
+    let options = Options { telemetry: telemetry.clone(), ..options(settings, logs.clone(), journal.clone()) };
     let service = Service::new(runtime.catalog, runtime.engine, options, report);
     let others = others.into_iter().map(|catalog| service.beside(catalog)).collect();
     let (front, audit) = settings.exposure.guard(Front::new(service, others), keys, &settings.region)?;
@@ -64,6 +68,13 @@ pub async fn serve<S: Future<Output = ()>>(
     let unwritten = tokio::task::spawn_blocking(move || logs.close(LOG_PATIENCE)).await?;
     if unwritten > 0 {
         progress(format_args!("error: {unwritten} log events were not written"));
+    }
+    // Behind the log, some of which goes there.
+    if let Some(telemetry) = telemetry {
+        let unsent = tokio::task::spawn_blocking(move || telemetry.close(TELEMETRY_PATIENCE)).await?;
+        if unsent > 0 {
+            progress(format_args!("error: {unsent} spans and log records were not sent"));
+        }
     }
     if let Some(audit) = audit
         && !tokio::task::spawn_blocking(move || audit.flush(LOG_PATIENCE)).await?
@@ -88,6 +99,7 @@ fn options(settings: &Settings, logs: Logs, journal: Option<Arc<dyn Journal>>) -
         idempotent_names: settings.idempotent_names,
         logs,
         journal,
+        telemetry: None,
     }
 }
 
@@ -96,7 +108,7 @@ pub(crate) fn report(problem: &str) {
 }
 
 /// The log with the sinks that `settings` name.
-fn open_logs(settings: &Settings) -> Result<Logs> {
+fn open_logs(settings: &Settings, telemetry: Option<&Telemetry>) -> Result<Logs> {
     let mut sinks = Vec::new();
     if settings.log_stdout {
         sinks.push(LogSink { name: "standard output".to_owned(), writer: json_lines() });
@@ -105,6 +117,9 @@ fn open_logs(settings: &Settings) -> Result<Logs> {
         let file = std::fs::File::options().create(true).append(true).open(path);
         let file = file.with_context(|| format!("cannot write the log to {}", path.display()))?;
         sinks.push(LogSink { name: path.display().to_string(), writer: Box::new(file) });
+    }
+    if let Some(telemetry) = telemetry.filter(|_| settings.telemetry.logs) {
+        sinks.push(LogSink { name: "the collector".to_owned(), writer: telemetry.lines() });
     }
     Ok(Logs::open(sinks, report))
 }

@@ -3,6 +3,7 @@
 use crate::bounds::FileBounds;
 use crate::cli::COMPILE;
 use crate::exposure::{Exposure, ExposureFlags};
+use crate::telemetry::{TelemetryFlags, TelemetrySettings};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use fleetstep_api::AdmissionConfig;
@@ -59,6 +60,10 @@ pub struct FileSettings {
     console: Option<bool>,
     idempotent_names: Option<bool>,
     idempotency_minutes: Option<u32>,
+    log_format: Option<LogFormat>,
+    pub(crate) otlp_endpoint: Option<String>,
+    pub(crate) trace_sample: Option<f64>,
+    pub(crate) log_otlp: Option<bool>,
     pub(crate) keys: Option<PathBuf>,
     pub(crate) signature_repeat_seconds: Option<u32>,
     pub(crate) audit_file: Option<PathBuf>,
@@ -155,9 +160,26 @@ pub struct ServerFlags {
     /// Minutes that an Idempotency-Key is kept [default: 10]
     #[arg(long, value_name = "N")]
     pub idempotency_minutes: Option<u32>,
+    /// How the server says what it does, on standard error: text or json [default: text]
+    #[arg(long, value_name = "FORM", hide_possible_values = true)]
+    pub log_format: Option<LogFormat>,
+    /// Where traces go.
+    #[command(flatten)]
+    pub telemetry: TelemetryFlags,
     /// Who may reach it.
     #[command(flatten)]
     pub exposure: ExposureFlags,
+}
+
+/// How the server says what it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for a person
+    #[default]
+    Text,
+    /// A line of JSON for each
+    Json,
 }
 
 /// What an acknowledgement of an asynchronous start promises.
@@ -256,6 +278,10 @@ pub struct Settings {
     pub idempotent_names: bool,
     /// Minutes that an idempotency key is kept.
     pub idempotency_minutes: u32,
+    /// How the server says what it does.
+    pub log_format: LogFormat,
+    /// Where traces go.
+    pub telemetry: TelemetrySettings,
     /// Who may reach it.
     pub exposure: Exposure,
 }
@@ -291,6 +317,8 @@ impl Default for Settings {
             console: true,
             idempotent_names: false,
             idempotency_minutes: 10,
+            log_format: LogFormat::Text,
+            telemetry: TelemetrySettings::default(),
             exposure: Exposure::default(),
         }
     }
@@ -318,6 +346,15 @@ impl Settings {
         Self { compiler: Compiler::this_program(COMPILE, &[SMALL_ARENAS]), ..self }
     }
 
+    /// The same, with what the environment says of telemetry where nothing else does.
+    ///
+    /// # Errors
+    /// A variable that is not of its form.
+    pub(crate) fn with_environment(self) -> Result<Self> {
+        let variable = |name: &str| std::env::var(name).ok();
+        Ok(Self { telemetry: self.telemetry.with_environment(variable)?, ..self })
+    }
+
     /// The settings that `flags` and the manifest's table give together.
     ///
     /// # Errors
@@ -325,6 +362,7 @@ impl Settings {
     pub fn resolve(flags: ServerFlags, file: FileSettings) -> Result<Self> {
         let defaults = Self::default();
         let exposure = Exposure::resolve(flags.exposure, &file)?;
+        let telemetry = TelemetrySettings::resolve(flags.telemetry, &file)?;
         let listen = flags.listen.or(file.listen).unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
         let in_memory = flags.in_memory || (flags.data_dir.is_none() && file.in_memory.unwrap_or(false));
         let data_dir = flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT));
@@ -379,6 +417,8 @@ impl Settings {
                 .or(file.idempotency_minutes)
                 .unwrap_or(defaults.idempotency_minutes)
                 .max(1),
+            log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
+            telemetry,
             exposure,
         })
     }

@@ -1,9 +1,12 @@
 //! What a person sees: results on standard output, everything else on standard error. Much of it was written by others,
 //! a module or a definition: no control character reaches a terminal.
 
+use crate::settings::LogFormat;
 use fleetstep_document::{neutral, neutral_line};
+use fleetstep_engine::{Timestamp, clock};
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A line of result, for a person. A closed pipe on the other side is no error of ours.
@@ -18,9 +21,29 @@ pub(crate) fn json(line: &str) {
         if stdout.is_terminal() { writeln!(stdout, "{}", neutral(line)) } else { writeln!(stdout, "{line}") };
 }
 
+/// Whether what is going on is said in JSON.
+static SAYS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on [`progress`] says things in that form.
+pub(crate) fn say_as(format: LogFormat) {
+    SAYS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+}
+
 /// A line about what is going on.
 pub(crate) fn progress(line: impl Display) {
-    let _closed_pipe = writeln!(io::stderr().lock(), "{}", neutral(&line.to_string()));
+    let line = line.to_string();
+    let line = if SAYS_JSON.load(Ordering::Relaxed) { as_json(&line, clock::now()) } else { line };
+    let _closed_pipe = writeln!(io::stderr().lock(), "{}", neutral(&line));
+}
+
+/// How much a line matters stands before it, in words.
+const LEVELS: [(&str, &str); 2] = [("error: ", "ERROR"), ("warning: ", "WARN")];
+
+fn as_json(line: &str, now: Timestamp) -> String {
+    let leveled = LEVELS.iter().find_map(|(start, level)| Some((*level, line.strip_prefix(start)?)));
+    let (level, message) = leveled.unwrap_or(("INFO", line));
+    let timestamp = jiff::Timestamp::from_microsecond(now.as_micros()).unwrap_or_default();
+    serde_json::json!({"timestamp": format!("{timestamp:.3}"), "level": level, "message": message}).to_string()
 }
 
 /// Standard output, for whole lines of JSON.
@@ -81,6 +104,21 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_in_json_has_its_time_and_its_level() {
+        let now = Timestamp::from_micros(1_500_000);
+        for (line, expected) in [
+            (
+                "listens\non \"it\"",
+                r#"{"level":"INFO","message":"listens\non \"it\"","timestamp":"1970-01-01T00:00:01.500Z"}"#,
+            ),
+            ("error: it broke", r#"{"level":"ERROR","message":"it broke","timestamp":"1970-01-01T00:00:01.500Z"}"#),
+            ("warning: hm", r#"{"level":"WARN","message":"hm","timestamp":"1970-01-01T00:00:01.500Z"}"#),
+        ] {
+            assert_eq!(as_json(line, now), expected);
+        }
+    }
 
     #[test]
     fn lines_for_a_terminal_keep_their_ends_and_nothing_that_acts() {

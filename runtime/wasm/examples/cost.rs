@@ -74,6 +74,7 @@ fn best(functions: &[Arc<Function>]) -> u128 {
                 retry_count: 0,
                 deadline: fleetstep_engine::Timestamp::MAX,
                 identity: Arc::clone(&identity),
+                trace: None,
                 callback: None,
             };
             match function.invoke(call) {
@@ -107,6 +108,7 @@ async fn loops(sandbox: &Sandbox) -> Vec<Reply> {
         retry_count: 0,
         deadline: fleetstep_engine::Timestamp::MAX,
         identity: Arc::default(),
+        trace: None,
         callback: None,
     };
     let threads = SandboxConfig::default().slow_threads;

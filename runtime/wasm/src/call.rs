@@ -7,7 +7,7 @@ use crate::output::{Handled, Output, ResultTooLarge, TaskError};
 use crate::quantum::{self, DeadlinePassed, Stay, Turn, Turns};
 use crate::state::{Caller, State};
 use crate::wasi::{Pipe, Streams};
-use crate::{Function, RESULT_BYTES_MAX, failure};
+use crate::{Function, RESULT_BYTES_MAX, failure, traced};
 use bytes::Bytes;
 use fleetstep_document::{Document, Text};
 use fleetstep_engine::{Call, Ended, Failure, Reply, clock};
@@ -161,10 +161,14 @@ async fn handled(
 }
 
 async fn command(brief: &Brief, call: Call, input: &str) -> Answer {
-    let (stdout, stderr) =
-        (Pipe::to_result(), Pipe::to_log(Arc::clone(&brief.permit.function), call.identity.execution_arn.clone()));
-    let streams =
-        Streams { stdin: Bytes::copy_from_slice(input.as_bytes()), stdout: stdout.clone(), stderr: stderr.clone() };
+    let function = &brief.permit.function;
+    let (stdout, stderr) = (Pipe::to_result(), Pipe::to_log(Arc::clone(function), &call));
+    let streams = Streams {
+        stdin: Bytes::copy_from_slice(input.as_bytes()),
+        stdout: stdout.clone(),
+        stderr: stderr.clone(),
+        traced: traced::variables(function, &call),
+    };
     let mut store = store(brief, call, Some(streams));
     let status = exit_status(&mut store, &brief.permit.function.module.linked.code).await;
     let Some(written) = stdout.take_result() else {

@@ -3,12 +3,12 @@
 use crate::bounds::{CallBounds, Taken, take_one};
 use crate::call;
 use crate::lane::places;
-use crate::logs::Logs;
+use crate::logs::{LINE_BYTES_MAX, LogLevel, Logs, cut};
 use crate::sandbox::Shared;
 use crate::secrets::Mask;
 use crate::{FunctionConfig, LogLine, Module, Sandbox, failure};
 use fleetstep_document::Text;
-use fleetstep_engine::{Call, Ended, Meter, Reply, Timestamp, clock};
+use fleetstep_engine::{Call, CallTrace, Ended, Meter, Reply, Timestamp, clock};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -147,8 +147,13 @@ impl Function {
         &self.mask
     }
 
-    pub(crate) fn logs(&self) -> &Logs {
-        &self.kept.logs
+    /// Writes a line that a call of `execution_arn` said, without the function's secrets: to its log, and to the call's
+    /// trace.
+    pub(crate) fn say(&self, execution_arn: &Text, trace: Option<&CallTrace>, level: LogLevel, text: &str) {
+        self.kept.logs.write(level, execution_arn, text);
+        if let Some(trace) = trace {
+            trace.line(clock::now(), level.into(), cut(text, LINE_BYTES_MAX));
+        }
     }
 
     pub(crate) fn places(&self) -> Arc<Semaphore> {

@@ -30,6 +30,7 @@ mod sandbox;
 mod secrets;
 mod state;
 mod ticker;
+mod traced;
 mod wasi;
 
 pub use bounds::CallBounds;

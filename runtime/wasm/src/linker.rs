@@ -5,6 +5,7 @@
 
 use crate::logs::LogLevel;
 use crate::state::{Caller, State};
+use crate::traced;
 use fleetstep_document::Text;
 use wasmtime::component::{Component, Linker, LinkerInstance, WasmStr};
 use wasmtime::{Engine, Module, StoreContextMut};
@@ -110,8 +111,10 @@ fn context(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
 fn environment(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     interface.func_wrap("get", |cx: Cx<'_>, (name,): (WasmStr,)| {
         let name = name.to_str(&cx)?;
-        let config = cx.data().caller()?.function.config();
-        Ok((config.environment.get(&*name).or_else(|| config.secrets.0.get(&*name)).cloned(),))
+        let Caller { function, call } = cx.data().caller()?;
+        let config = function.config();
+        let configured = config.environment.get(&*name).or_else(|| config.secrets.0.get(&*name)).cloned();
+        Ok((configured.or_else(|| traced::variable(call, &name)),))
     })
 }
 
@@ -119,7 +122,7 @@ fn logging(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     interface.func_wrap("log", |cx: Cx<'_>, (level, message): (LogLevel, WasmStr)| {
         let message = message.to_str(&cx)?;
         let Caller { function, call } = cx.data().caller()?;
-        function.logs().write(level, &call.identity.execution_arn, &function.mask().apply(&message));
+        function.say(&call.identity.execution_arn, call.trace.as_ref(), level, &function.mask().apply(&message));
         Ok(())
     })
 }

@@ -1,7 +1,7 @@
 //! A function's log: the newest lines, within bounds.
 
 use fleetstep_document::Text;
-use fleetstep_engine::{Timestamp, clock};
+use fleetstep_engine::{Severity, Timestamp, clock};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,6 +34,18 @@ pub enum LogLevel {
     /// Failed.
     #[component(name = "error")]
     Error,
+}
+
+impl From<LogLevel> for Severity {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Trace => Self::Trace,
+            LogLevel::Debug => Self::Debug,
+            LogLevel::Info => Self::Info,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Error => Self::Error,
+        }
+    }
 }
 
 /// One line of a function's log.

@@ -3,9 +3,10 @@
 
 use crate::logs::{LINE_BYTES_MAX, LogLevel};
 use crate::state::{Caller, State};
-use crate::{Function, RESULT_BYTES_MAX};
+use crate::{Function, RESULT_BYTES_MAX, traced};
 use bytes::Bytes;
 use fleetstep_document::Text;
+use fleetstep_engine::{Call, CallTrace};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::AsyncWrite;
 use wasmtime::component::ResourceTable;
@@ -72,16 +73,19 @@ pub(crate) struct Streams {
     pub(crate) stdin: Bytes,
     pub(crate) stdout: Pipe,
     pub(crate) stderr: Pipe,
+    /// What the environment has beside the function's own variables, in a call that is a part of a trace.
+    pub(crate) traced: Vec<(String, String)>,
 }
 
 impl Streams {
     /// Nothing to read, and the function's log to write to; nobody listens where nobody calls.
     fn of_a_task(caller: Option<&Caller>) -> Self {
         let pipe = || match caller {
-            Some(Caller { function, call }) => Pipe::to_log(Arc::clone(function), call.identity.execution_arn.clone()),
+            Some(Caller { function, call }) => Pipe::to_log(Arc::clone(function), call),
             None => Pipe::to_nobody(),
         };
-        Self { stdin: Bytes::new(), stdout: pipe(), stderr: pipe() }
+        let traced = caller.map(|caller| traced::variables(&caller.function, &caller.call)).unwrap_or_default();
+        Self { stdin: Bytes::new(), stdout: pipe(), stderr: pipe(), traced }
     }
 
     /// WASI with these streams and this environment.
@@ -104,6 +108,7 @@ impl Streams {
             .stdout(self.stdout)
             .stderr(self.stderr)
             .envs(environment)
+            .envs(&self.traced)
             .max_random_size(RANDOM_BYTES_MAX)
             .allow_tcp(false)
             .allow_udp(false)
@@ -130,6 +135,7 @@ enum Sink {
 struct Lines {
     function: Arc<Function>,
     execution_arn: Text,
+    trace: Option<CallTrace>,
     /// The line that is not ended yet.
     partial: Vec<u8>,
     /// The last line that was not empty.
@@ -141,8 +147,9 @@ impl Pipe {
         Self::new(Sink::Result { bytes: Vec::new(), overflowed: false })
     }
 
-    pub(crate) fn to_log(function: Arc<Function>, execution_arn: Text) -> Self {
-        Self::new(Sink::Lines(Lines { function, execution_arn, partial: Vec::new(), last: String::new() }))
+    pub(crate) fn to_log(function: Arc<Function>, call: &Call) -> Self {
+        let (execution_arn, trace) = (call.identity.execution_arn.clone(), call.trace.clone());
+        Self::new(Sink::Lines(Lines { function, execution_arn, trace, partial: Vec::new(), last: String::new() }))
     }
 
     fn to_nobody() -> Self {
@@ -207,7 +214,7 @@ impl Lines {
         let line = if was_cut { mask.apply_to_cut(&line) } else { mask.apply(&line) };
         let line = line.trim_end();
         if !line.is_empty() {
-            self.function.logs().write(LogLevel::Info, &self.execution_arn, line);
+            self.function.say(&self.execution_arn, self.trace.as_ref(), LogLevel::Info, line);
             line.clone_into(&mut self.last);
         }
         self.partial.clear();

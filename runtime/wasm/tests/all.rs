@@ -11,5 +11,7 @@ mod guests;
 mod host;
 #[path = "all/lanes.rs"]
 mod lanes;
+#[path = "all/traces.rs"]
+mod traces;
 #[path = "all/uploads.rs"]
 mod uploads;

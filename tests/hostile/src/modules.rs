@@ -91,6 +91,7 @@ fn call() -> Call {
         retry_count: 0,
         deadline: clock::now().after(Duration::from_secs(300)),
         identity: Arc::new(Identity::default()),
+        trace: None,
         callback: None,
     }
 }

@@ -29,6 +29,7 @@ pub(crate) use operations::Operation;
 use crate::Service;
 use crate::fault::{Fault, Kind};
 use crate::reply::{self, Reply};
+use crate::tracing;
 use bytes::Bytes;
 use fleetstep_document::Document;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -36,11 +37,18 @@ use hyper::header::{HeaderMap, HeaderValue};
 /// Answers one call. The answer has the header map of the request, which is there already.
 pub(crate) async fn answer(service: &Service, headers: HeaderMap, body: Bytes) -> Reply {
     let called = match operation(&headers) {
-        Ok(operation) => call(service, operation, &body).await,
+        Ok(operation @ (Operation::StartSyncExecution | Operation::StartExecution)) => {
+            start::answer(service, operation, &headers, &body).await
+        }
+        Ok(operation) => call(service, operation, &body).await.map(|body| (body, None)),
         Err(fault) => Err(fault),
     };
     match called {
-        Ok(body) => reply::aws(body, headers),
+        Ok((body, trace)) => {
+            let mut reply = reply::aws(body, headers);
+            tracing::tell(trace.as_deref(), reply.headers_mut());
+            reply
+        }
         Err(fault) => service.refuse(&fault).aws_reply(),
     }
 }
@@ -64,9 +72,6 @@ fn parse(body: &[u8]) -> Result<Document, Fault> {
 }
 
 async fn call(service: &Service, operation: Operation, body: &[u8]) -> Result<Bytes, Fault> {
-    if matches!(operation, Operation::StartSyncExecution | Operation::StartExecution) {
-        return start::answer(service, operation, body).await;
-    }
     let request = parse(body)?;
     if service.has_aws_extensions()
         && let Some(answer) = extensions::answer(service, operation, &request)

@@ -14,9 +14,13 @@ use crate::launch::Launch;
 use crate::limits::{ARN_CHARACTERS_MAX, INPUT_BYTES_MAX, NAME_CHARACTERS_MAX};
 use crate::page;
 use crate::reply::write_epoch_seconds;
+use crate::tracing;
 use bytes::Bytes;
 use fleetstep_document::{Document, Text, write_string};
 use fleetstep_engine::{Failure, Finished, Identity, Outcome};
+use fleetstep_telemetry::Context;
+use hyper::header::HeaderMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an express workflow is billed in.
@@ -78,13 +82,22 @@ impl<'a> Asked<'a> {
         })
     }
 
-    fn launch(&self, service: &Service) -> Result<Launch, Fault> {
-        Launch::of_text(service, self.arn, self.name, self.input.as_ref())
+    fn launch(&self, service: &Service, headers: &HeaderMap) -> Result<Launch, Fault> {
+        let launch = Launch::of_text(service, self.arn, self.name, self.input.as_ref())?;
+        Ok(launch.called_by(service, tracing::caller(service, headers, self.trace_header)))
     }
 }
 
+/// An answer, and the execution's place in a trace.
+type Answered = (Bytes, Option<Arc<Context>>);
+
 /// Answers one of the two starts.
-pub(super) async fn answer(service: &Service, operation: Operation, body: &[u8]) -> Result<Bytes, Fault> {
+pub(super) async fn answer(
+    service: &Service,
+    operation: Operation,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Answered, Fault> {
     let request;
     let asked = match Flat::read(body).and_then(Asked::of) {
         Some(asked) => asked,
@@ -94,17 +107,18 @@ pub(super) async fn answer(service: &Service, operation: Operation, body: &[u8])
         }
     };
     match operation {
-        Operation::StartSyncExecution => start_sync(service, &asked).await,
-        _ => start(service, &asked).await,
+        Operation::StartSyncExecution => start_sync(service, headers, &asked).await,
+        _ => start(service, headers, &asked).await,
     }
 }
 
 /// `StartSyncExecution`
-async fn start_sync(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
-    let launch = asked.launch(service)?;
+async fn start_sync(service: &Service, headers: &HeaderMap, asked: &Asked<'_>) -> Result<Answered, Fault> {
+    let mut launch = asked.launch(service, headers)?;
     let finished = launch.run(service).await?;
     let write = |out: &mut Vec<u8>| write_answer(asked, &launch.identity, &finished, out);
     let body = if asked.metadata_only { page::passing(write) } else { page::kept(write) };
+    let trace = launch.trace.take();
     if asked.metadata_only {
         let bytes = output_bytes(&finished);
         launch.keep(service, finished, bytes);
@@ -112,12 +126,13 @@ async fn start_sync(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault
         let record = Record::answered(&launch.identity, &finished, body.clone());
         service.executions().keep(&launch.identity.execution_arn, record, body.len());
     }
-    Ok(body)
+    Ok((body, trace))
 }
 
 /// `StartExecution`
-async fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
-    let launch = asked.launch(service)?;
+async fn start(service: &Service, headers: &HeaderMap, asked: &Asked<'_>) -> Result<Answered, Fault> {
+    let launch = asked.launch(service, headers)?;
+    let traced = launch.traced();
     let (arn, started) = match asked.name.filter(|_| service.has_idempotent_names()) {
         Some(name) => {
             let answer = start_once(service, launch, Text::from(format!("name {name}")), Way::Async).await?;
@@ -126,12 +141,14 @@ async fn start(service: &Service, asked: &Asked<'_>) -> Result<Bytes, Fault> {
         }
         None => (launch.identity.execution_arn.clone(), launch.detach(service).await?),
     };
-    Ok(page::passing(|out| {
+    let body = page::passing(|out| {
         member(out, b"{\"executionArn\":", &arn);
         out.extend_from_slice(b",\"startDate\":");
         write_epoch_seconds(started, out);
         out.push(b'}');
-    }))
+    });
+    // One that came before by the same name has another trace.
+    Ok((body, traced.filter(|(_, own)| *own == arn).map(|(trace, _)| trace)))
 }
 
 /// Writes the answer's body.

@@ -190,6 +190,7 @@ mod tests {
             deadline: Timestamp::MAX,
             identity: Arc::new(Identity::default()),
             callback: Some(Box::new(Callback { token: Text::from(token), timeout, heartbeat })),
+            trace: None,
         }
     }
 

@@ -7,10 +7,12 @@ use crate::fault::{Fault, Kind};
 use crate::launch::{Launch, detach_all};
 use crate::limits::{BATCH_STARTS_MAX, INPUT_BYTES_MAX};
 use crate::reply::{self, Reply, iso_date};
+use crate::tracing;
 use bytes::Bytes;
 use fleetstep_catalog::Target;
 use fleetstep_document::write_string;
 use fleetstep_engine::{Finished, Identity, Outcome, Timestamp};
+use fleetstep_telemetry::Caller;
 use futures_util::future::join_all;
 use hyper::StatusCode;
 use hyper::body::Body;
@@ -40,7 +42,9 @@ pub(super) async fn batch<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Re
         let message = format!("A batch has at most {BATCH_STARTS_MAX} lines, but this one has {}", lines.len());
         return Err(Fault::new(Kind::ValidationException, message));
     }
-    let launches = lines.iter().map(|line| launch(service, &target, line)).collect();
+    // All of them follow from the request that brought them.
+    let caller = tracing::caller(service, &head.headers, None);
+    let launches = lines.iter().map(|line| launch(service, &target, line, caller.as_ref())).collect();
     let mut out = Vec::with_capacity(lines.len() * LINE_BYTES);
     let is_async = super::workflows::responds_async(&head.headers);
     if is_async {
@@ -59,12 +63,13 @@ pub(super) async fn batch<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Re
 /// What a line of the answer takes, roughly.
 const LINE_BYTES: usize = 192;
 
-fn launch(service: &crate::Service, target: &Target, line: &str) -> Result<Launch, Fault> {
+fn launch(service: &crate::Service, target: &Target, line: &str, caller: Option<&Caller>) -> Result<Launch, Fault> {
     if line.len() > INPUT_BYTES_MAX {
         let message = format!("Invalid State Machine Execution Input: 'the input exceeds {INPUT_BYTES_MAX} bytes'");
         return Err(Fault::new(Kind::InvalidExecutionInput, message));
     }
-    Launch::new(service, target.clone(), None, copy_input(line)?, line.len())
+    let launch = Launch::new(service, target.clone(), None, copy_input(line)?, line.len())?;
+    Ok(launch.called_by(service, caller.cloned()))
 }
 
 /// Starts all that can be started.

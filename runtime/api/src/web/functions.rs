@@ -121,6 +121,7 @@ pub(super) async fn invoke<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<R
             retry_count: 0,
             deadline: clock::now().after(INVOKE_TIMEOUT),
             identity: Arc::new(identity),
+            trace: None,
             callback: None,
         },
     )?;

@@ -11,6 +11,7 @@ use crate::idempotency::{Answer, key_of, start_once};
 use crate::launch::Launch;
 use crate::limits::INPUT_BYTES_MAX;
 use crate::reply::{self, Reply, iso_date};
+use crate::{Service, tracing};
 use bytes::Bytes;
 use fleetstep_asl::Diagnostic;
 use fleetstep_catalog::{
@@ -209,14 +210,27 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let (service, head) = (call.service, call.head);
     let bytes = call.read(INPUT_BYTES_MAX).await?;
     let input = if has_json(&head.headers, &bytes)? { copy_input(text(&bytes)?)? } else { Document::empty_object() };
-    let is_async = responds_async(&head.headers);
     let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?;
-    if follow::is_wanted(&head.headers) {
+    let launch = launch.called_by(service, tracing::caller(service, &head.headers, None));
+    let traced = launch.traced();
+    let mut reply = if follow::is_wanted(&head.headers) {
         let launch = launch.with_history(level.unwrap_or(HistoryLevel::All));
-        return Box::pin(followed(service, launch, is_async, head)).await;
+        Box::pin(followed(service, launch, responds_async(&head.headers), head)).await?
+    } else {
+        start(service, launch.with_history(level.unwrap_or_default()), &head.headers).await?
+    };
+    if let Some((trace, arn)) = traced {
+        // What came with a key may have been started before, in another trace.
+        let told = reply.headers().get(EXECUTION_ARN).map(HeaderValue::as_bytes);
+        tracing::tell(Some(&*trace).filter(|_| told == Some(arn.as_bytes())), reply.headers_mut());
     }
-    let launch = launch.with_history(level.unwrap_or_default());
-    if let Some(key) = idempotency_key(&head.headers)? {
+    Ok(reply)
+}
+
+/// Starts it as the headers ask for: with a key or without, waited for or not.
+async fn start(service: &Service, launch: Launch, headers: &HeaderMap) -> Result<Reply, Fault> {
+    let is_async = responds_async(headers);
+    if let Some(key) = idempotency_key(headers)? {
         let way = if is_async { Way::Async } else { Way::Sync };
         return Ok(match start_once(service, launch, key, way).await? {
             Answer::Started { execution_arn, at } => started_reply(&execution_arn, at),

@@ -78,6 +78,7 @@ pub(crate) fn begin(machine: &StateMachine, input: &str) -> Reply {
         retry_count: 0,
         deadline: clock::now().after(Duration::from_secs(60)),
         identity: machine.identity(None),
+        trace: None,
         callback: None,
     })
 }

@@ -142,6 +142,7 @@ mod tests {
             deadline: Timestamp::MAX,
             identity: Arc::new(identity),
             callback: None,
+            trace: None,
         }
     }
 

@@ -168,7 +168,7 @@ impl<'a> Driver<'a> {
 
     fn carry_out(&mut self, command: Command, host: &mut impl FnMut(&Called) -> Answer) {
         match command {
-            Command::Call { ticket, task, input, state, retry_count, deadline, callback } => {
+            Command::Call { ticket, task, input, state, retry_count, deadline, callback, .. } => {
                 let called = Called { at: self.now, task, input, state, retry_count, deadline, callback };
                 let answer = host(&called);
                 self.calls.push(called);

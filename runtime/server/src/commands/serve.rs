@@ -3,7 +3,7 @@
 use crate::deploy::Deployment;
 use crate::serving::serve;
 use crate::settings::{ServerFlags, Settings};
-use crate::terminal::progress;
+use crate::terminal::{self, progress};
 use anyhow::Result;
 use clap::Args;
 use fleetstep_api::Drained;
@@ -34,7 +34,8 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let deployment = self.directory.as_deref().map_or_else(|| Ok(Deployment::empty()), Deployment::at)?;
-        let settings = Settings::resolve(self.flags, deployment.settings())?.with_compiler();
+        let settings = Settings::resolve(self.flags, deployment.settings())?.with_compiler().with_environment()?;
+        terminal::say_as(settings.log_format);
         let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ready = |address: SocketAddr| {
             // Before anyone is told the address: from then on a signal ends the server in good order.

@@ -123,7 +123,8 @@ pub(crate) fn task_that_logs(body: &str) -> Vec<u8> {
 }
 
 /// A component whose `$ask` is one function of a host's interface, `interface#function`: its signature, and its
-/// parameters as a core function. Texts that it answers lie at 2049. At 512 stands `GREETING`.
+/// parameters as a core function. Texts that it answers lie at 2049. At 512 stands `GREETING`, at 528
+/// `TRACEPARENT`.
 pub(crate) fn task_that_asks(interface: &str, signature: &str, parameters: &str, ask: &str) -> Vec<u8> {
     let (interface_name, function) = interface.split_once('#').unwrap();
     let outer = format!(
@@ -142,7 +143,8 @@ pub(crate) fn task_that_asks(interface: &str, signature: &str, parameters: &str,
         (import "host" "ask" (func $ask (param {parameters})))
         (import "host" "memory" (memory 8))
         (export "memory" (memory 0))
-        (data (i32.const 512) "GREETING")"#
+        (data (i32.const 512) "GREETING")
+        (data (i32.const 528) "TRACEPARENT")"#
     );
     task_with(&outer, r#"(with "host" (instance $host))"#, &items, ask)
 }
@@ -163,6 +165,7 @@ pub(crate) fn command(body: &str) -> Vec<u8> {
             (import "wasi_snapshot_preview1" "path_open"
                 (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes (param i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
             (memory (export "memory") 8)
             (func $vector (param $ptr i32) (param $len i32)

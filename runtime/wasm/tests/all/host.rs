@@ -40,6 +40,7 @@ pub(crate) fn call(input: &str) -> Call {
             state_machine_arn: Text::from("arn:machine"),
             ..Identity::default()
         }),
+        trace: None,
     }
 }
 
