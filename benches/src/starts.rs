@@ -55,6 +55,12 @@ pub(crate) fn measure(plan: &Plan) -> Result<Report> {
         let what = format!("server's CPU for each, {}", way.what);
         figures.push(Figure::lower(format!("async.{}-cpu", way.name), what, "µs", costs));
     }
+    let of = |name: &str| ways.iter().position(|way| way.name == name).map(|at| &found[at].0);
+    if let (Some(batches), Some(single)) = (of("acknowledged"), of("single")) {
+        let ratios: Vec<f64> = batches.iter().zip(single).map(|(batches, single)| batches / single).collect();
+        let what = "batches against single requests, each round by itself";
+        figures.push(Figure::higher("async.batch-over-single", what, "×", &ratios));
+    }
     let mut report = Report::of("Asynchronous starts of one Pass, acknowledged over HTTP", figures);
     report.notes.push(format!("{} B of input each; in memory only.", ORDER.len()));
     Ok(report)

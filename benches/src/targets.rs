@@ -49,6 +49,7 @@ pub(crate) const TARGETS: &[Target] = targets![
     "parked" "parked.bytes" "a parked execution, beyond its payload" Lower 256.0 128.0 "B";
     "million" "million.rss" "1,000,000 executions in Wait at once, all finishing right: resident memory" Lower 700.0 400.0 "MB";
     "async" "async.acknowledged" "asynchronous starts acknowledged over HTTP, two cores shared with the load" Higher 100_000.0 300_000.0 "/s";
+    "async" "async.batch-over-single" "asynchronous starts acknowledged: a batch against single requests" Higher 3.0 6.0 "×";
     "journal" "journal.share-64" "durable starts, 64 callers: share of a bare grouped fdatasync loop" Higher 70.0 90.0 "%";
     "journal" "journal.share-1000" "durable starts, 1,000 callers: share of a bare grouped fdatasync loop" Higher 70.0 90.0 "%";
     "journal" "journal.http-cpu-ratio" "CPU of a durable start against one that lives in memory, over HTTP" Lower 1.5 1.1 "×";

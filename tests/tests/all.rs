@@ -14,4 +14,5 @@ mod load;
 mod orders;
 mod serving;
 mod simulation;
+mod triggers;
 mod workflows;

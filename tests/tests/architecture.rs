@@ -18,10 +18,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // It sends requests for whoever asks; of the engine it takes the clock.
     ("outbound", &["engine"]),
     ("wasm", &["document", "engine"]),
-    ("catalog", &["document", "asl", "machine", "engine", "wasm"]),
+    // It says what starts a workflow and when; who listens, remembers and starts are others.
+    ("trigger", &["document", "expr"]),
+    ("catalog", &["document", "asl", "machine", "engine", "wasm", "trigger"]),
     // It knows keys and requests, not what they are for.
     ("identity", &[]),
-    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "catalog"]),
+    ("api", &["document", "asl", "machine", "engine", "identity", "journal", "catalog", "trigger"]),
     // It reaches for tasks what the operator has named; which executions there are, it does not know.
     ("integrations", &["document", "engine", "catalog", "outbound"]),
     // It keeps bytes until it is told that they are finished.
@@ -46,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "catalog",
             "api",
             "load",
+            "trigger",
             "integrations",
         ],
     ),
@@ -61,6 +64,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["api", "outbound"]),
     ("rustls-native-certs", &["outbound"]),
     ("saphyr", &["asl"]),
+    ("matchit", &["trigger"]),
     ("clap", &["server", "tests", "benches"]),
     (
         "tokio",

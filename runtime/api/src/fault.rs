@@ -5,14 +5,17 @@
 
 use crate::body::BodyError;
 use crate::executions::push_failure;
+use crate::limits::INPUT_BYTES_MAX;
 use crate::reply::{self, Reply};
 use fleetstep_asl::{Diagnostic, definition_error_message};
 use fleetstep_catalog::{
     ActivityError, ArnError, FunctionError, InvalidToken, NameError, PublishError, StateMachineError, StoreError,
+    TriggerError,
 };
 use fleetstep_document::{Document, ObjectBuilder};
 use fleetstep_engine::{Failure, Outcome, Saturated};
 use fleetstep_identity::Refusal;
+use fleetstep_trigger::{Problem, Problems, Unreadable, Unverified};
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::borrow::Cow;
@@ -83,10 +86,14 @@ faults! {
     FunctionDoesNotExist 400 404;
     FunctionLimitExceeded 400 409;
     InvalidModule 400 422;
+    /// A spec of a route or a schedule.
+    InvalidTrigger 400 422;
     MethodNotAllowed 405 405;
     NotFound 404 404;
     RequestEntityTooLarge 413 413;
     RequestTimeout 408 408;
+    RouteDoesNotExist 400 404;
+    ScheduleDoesNotExist 400 404;
     UnsupportedMediaType 415 415;
 }
 
@@ -154,6 +161,21 @@ impl Fault {
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
         Self { retry_after: Some(seconds.max(1)), ..self }
+    }
+
+    /// What was sent gives no input for what it starts.
+    pub(crate) fn unfit(reason: &str) -> Self {
+        Self::new(Kind::InvalidExecutionInput, format!("Invalid State Machine Execution Input: '{reason}'"))
+    }
+
+    /// The input is larger than AWS lets one be.
+    pub(crate) fn input_too_large() -> Self {
+        Self::unfit(&format!("the input exceeds {INPUT_BYTES_MAX} bytes"))
+    }
+
+    /// Whether the same may be let in a little later.
+    pub(crate) fn may_help_later(&self) -> bool {
+        self.retry_after.is_some()
     }
 
     /// The exception's name.
@@ -274,6 +296,50 @@ impl From<Refusal> for Fault {
 impl From<Saturated> for Fault {
     fn from(_: Saturated) -> Self {
         Self::throttled()
+    }
+}
+
+impl From<Unverified> for Fault {
+    fn from(error: Unverified) -> Self {
+        Self::new(Kind::InvalidSignatureException, format!("This delivery is not believed: {error}"))
+    }
+}
+
+impl From<Unreadable> for Fault {
+    fn from(error: Unreadable) -> Self {
+        Self::new(Kind::SerializationException, error.to_string())
+    }
+}
+
+impl From<Problems> for Fault {
+    fn from(problems: Problems) -> Self {
+        let place = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+        let told = |problem: &Problem| {
+            let mut body = ObjectBuilder::with_capacity(4)
+                .with("severity", "ERROR")
+                .with("message", problem.message.as_str())
+                .with("location", problem.location.as_str());
+            if let Some(offset) = problem.offset {
+                body.push("offset", place(offset));
+            }
+            body.build()
+        };
+        let each: Vec<Document> = problems.0.iter().map(told).collect();
+        let fault = Self::new(Kind::InvalidTrigger, problems.to_string());
+        Self { problem_details: vec![("diagnostics", each.into())], ..fault }
+    }
+}
+
+impl From<TriggerError> for Fault {
+    fn from(error: TriggerError) -> Self {
+        let message = error.to_string();
+        let kind = match error {
+            TriggerError::Invalid(problems) => return problems.into(),
+            TriggerError::Store(error) => return error.into(),
+            TriggerError::Conflict(_) => Kind::ConflictException,
+            TriggerError::LimitExceeded { .. } => Kind::ServiceQuotaExceededException,
+        };
+        Self::new(kind, message)
     }
 }
 

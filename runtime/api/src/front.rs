@@ -2,15 +2,15 @@
 //! the interfaces, for people.
 
 use crate::gate::Gate;
-use crate::pages::{self, Pages, ReplyBody};
+use crate::pages::{self, Pages};
+use crate::reply::ReplyBody;
 use crate::tls::Tls;
 use crate::{AcceptedStart, Audit, Service};
 use bytes::Bytes;
 use fleetstep_identity::Guard;
 use fleetstep_journal::Unfinished;
-use futures_util::FutureExt as _;
-use futures_util::future::Either;
-use http_body_util::{BodyExt as _, Full};
+use futures_util::future::{Either, join_all};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::Body;
 use hyper::{Request, Response};
 use std::collections::{BTreeMap, HashMap};
@@ -70,8 +70,9 @@ impl Front {
     /// Answers a request to an interface, as if it had come over a connection of the peer at `remote`.
     pub async fn ask(&self, request: Request<Bytes>, remote: SocketAddr) -> Response<Bytes> {
         let (head, body) = self.interfaces(request.map(Full::new), remote).await.into_parts();
-        let Ok(body) = body.collect().await;
-        Response::from_parts(head, body.to_bytes())
+        // What is at hand here does not break off.
+        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+        Response::from_parts(head, body)
     }
 
     /// Whether there is a service for that account.
@@ -104,6 +105,11 @@ impl Front {
         begun
     }
 
+    /// Starts what the schedules of all accounts ask for, for as long as the server is not told to stop.
+    pub async fn run_schedules(&self) {
+        join_all(self.accounts.values().map(Service::run_schedules)).await;
+    }
+
     pub(crate) fn own(&self) -> &Service {
         &self.own
     }
@@ -125,7 +131,7 @@ impl Front {
             Some(pages) if pages.has(request.uri().path()) => {
                 Either::Right(Box::pin(pages::answer(&**pages, &self.own, request, remote)))
             }
-            _ => Either::Left(self.interfaces(request, remote).map(|response| response.map(ReplyBody::Left))),
+            _ => Either::Left(self.interfaces(request, remote)),
         }
     }
 
@@ -133,7 +139,7 @@ impl Front {
         &self,
         request: Request<B>,
         remote: SocketAddr,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + use<'_, B>
+    ) -> impl Future<Output = Response<ReplyBody>> + use<'_, B>
     where
         B: Body<Data = Bytes>,
     {

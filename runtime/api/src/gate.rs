@@ -8,6 +8,7 @@ use crate::aws::{self, Operation};
 use crate::fault::{Fault, Kind};
 use crate::front::Accounts;
 use crate::reply::Reply;
+use crate::routed::{self, Asked, split_account};
 use crate::service::{HEALTHZ, METRICS, READYZ, nothing_at};
 use crate::{Audit, Service, metrics, web};
 use bytes::Bytes;
@@ -64,7 +65,8 @@ impl Gate {
         let answered = match head.uri.path() {
             METRICS => self.metrics(&head),
             HEALTHZ | READYZ => self.own().health(&head, self.may_see_the_process(&head.headers)),
-            _ => self.plain(&head, body, remote).await,
+            path if path.starts_with("/v1/") => self.plain(&head, body, remote).await,
+            _ => self.routed(&head, body, remote).await,
         };
         answered.unwrap_or_else(|fault| self.own().refuse(&fault).problem_reply())
     }
@@ -105,9 +107,6 @@ impl Gate {
         let (operation, path) = (head.method.as_str(), head.uri.path());
         let nobody = |refusal| self.turned_away(refusal, operation, path, remote);
         let guest = self.guard.bearer(&head.headers).and_then(|caller| self.guest(caller)).map_err(nobody)?;
-        if !path.starts_with("/v1/") {
-            return Err(nothing_at(path));
-        }
         let routed = web::routed(head)?;
         let need = routed.need;
         if !guest.caller.may(need.scope) {
@@ -119,6 +118,35 @@ impl Gate {
         let subject = || if is_foreign(&subject, "") { subject.clone() } else { path.to_owned() };
         self.note(need, &guest, Noted { operation, subject, reply: &reply, remote }).await;
         Ok(reply)
+    }
+
+    /// Routes of the operator's: each says for itself whether it wants a token. Without one it is the server's own account
+    /// whose route is meant, unless the path names another.
+    async fn routed<B>(&self, head: &Parts, body: B, remote: SocketAddr) -> Result<Reply, Fault>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let caller = self.guard.bearer(&head.headers);
+        let (account, path) = split_account(head.uri.path());
+        let account = account.or_else(|| caller.as_ref().ok().map(|caller| caller.account.as_str()));
+        let service = self.accounts.get(account.unwrap_or(&self.own));
+        let found = service.map(|service| (service, service.catalog().routes().find(&head.method, path)));
+        let mut asked = found.map(|(service, found)| (service, Asked { head, path, found, is_authorized: false }));
+        if let Some((service, asked)) = asked.take_if(|(_, asked)| asked.is_open()) {
+            return routed::answer(service, asked, body).await;
+        }
+        let (operation, path) = (head.method.as_str(), head.uri.path());
+        let nobody = |refusal| self.turned_away(refusal, operation, path, remote);
+        let guest = caller.clone().and_then(|caller| self.guest(caller)).map_err(nobody)?;
+        let need = Need::START;
+        if !guest.caller.may(need.scope) {
+            return Err(self.denied(&guest.caller, need.scope, operation, path, remote).unread());
+        }
+        // What is another account's is not there.
+        match asked.filter(|_| account == Some(guest.caller.account.as_str())) {
+            Some((service, asked)) => routed::answer(service, Asked { is_authorized: true, ..asked }, body).await,
+            None => Err(nothing_at(path)),
+        }
     }
 
     /// The service of a caller's account.

@@ -10,7 +10,7 @@ mod kept;
 mod log;
 mod render;
 
-pub(crate) use kept::{Histories, HistoryRequest};
+pub(crate) use kept::{Histories, HistoryPage, HistoryRequest};
 pub use log::{LogSink, Logs};
 
 use self::followed::Followed;

@@ -145,6 +145,16 @@ impl Launch {
         service.executions().keep(&identity.execution_arn, Record::over(self.identity, self.input, finished), bytes);
     }
 
+    /// Starts it, to be carried on by the engine, for a caller who follows it: it is lost if the server ends before it.
+    pub(crate) fn follow(self, service: &Service) -> Result<Timestamp, Fault> {
+        let entry = self.enter(service, Way::Sync)?;
+        let started = clock::now();
+        match self.begin(service, started, None, entry) {
+            Ok(()) => Ok(started),
+            Err(saturated) => Err(self.refused(service, saturated)),
+        }
+    }
+
     /// Starts it, to be carried on by the engine, once it is durable. Returns the time of the start.
     pub(crate) async fn detach(self, service: &Service) -> Result<Timestamp, Fault> {
         let entry = self.enter(service, Way::Async)?;
@@ -206,11 +216,16 @@ impl Launch {
         service.executions().keep(&identity.execution_arn, record, input_bytes);
         let (executions, stoppable) = (service.executions().clone(), Arc::clone(&stopper));
         let meter = Arc::clone(&self.machine.meter);
+        let followed = self.asked.map(|_| service.histories().clone());
         let on_finish = move |finished: Finished| {
             stoppable.done();
             measure(&meter, &finished);
             let bytes = input_bytes + output_bytes(&finished);
+            let arn = followed.as_ref().map(|_| identity.execution_arn.clone());
             executions.replace(Record::over(identity, input, finished), bytes);
+            if let (Some(followed), Some(arn)) = (followed, arn) {
+                followed.ring(&arn);
+            }
             accepted.into_iter().for_each(Accepted::finish);
             drop(entry);
         };

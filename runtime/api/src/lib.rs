@@ -17,6 +17,9 @@
 //! | `GET /v1/executions/ARN` | what is remembered of an execution, running or over |
 //! | `GET /v1/executions/ARN/history?include_data=&reverse=&max_items=&token=` | its history, as far as it is kept |
 //! | `POST /v1/executions/ARN/stop` | ends one that was started with 202, as `ABORTED` |
+//! | `GET /v1/executions/ARN/events?include_data=&after=` | the same as it happens, as server-sent events; so does `run` with `Accept: text/event-stream` |
+//! | `PUT`, `GET`, `DELETE /v1/routes/NAME`; `GET /v1/routes` | routes: paths of the operator's own that start workflows |
+//! | `PUT`, `GET`, `DELETE /v1/schedules/NAME`; `GET /v1/schedules` | schedules |
 //! | `POST /v1/tasks/TOKEN/success`, `…/failure`, `…/heartbeat` | answers a task that waits for whoever has its token; where the server is extended by such tasks |
 //! | `GET /healthz`, `GET /readyz` | alive; ready, or 503 while the server stops |
 //! | `GET /metrics` | how the server stands to its bounds, for Prometheus |
@@ -40,6 +43,7 @@ mod durable;
 mod echo;
 mod executions;
 mod fault;
+mod follow;
 mod front;
 mod gate;
 mod history;
@@ -53,6 +57,8 @@ mod page;
 mod pages;
 mod redaction;
 mod reply;
+mod routed;
+mod scheduler;
 mod serve;
 mod service;
 mod tasks;
@@ -67,6 +73,7 @@ pub use front::Front;
 pub use history::{LogSink, Logs, named_level};
 pub use limits::Limits;
 pub use pages::{PageBody, Pages};
+pub use reply::ReplyBody;
 pub use serve::{Drained, serve};
 pub use service::{Options, Report, Service};
 pub use tls::{Tls, TlsError};

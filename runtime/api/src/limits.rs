@@ -21,6 +21,8 @@ pub struct Limits {
     pub aws_body_bytes_max: usize,
     /// A definition, and any other JSON body of the plain interface.
     pub json_body_bytes_max: usize,
+    /// A request to a route of the operator's.
+    pub route_body_bytes_max: usize,
     /// A batch of starts.
     pub batch_body_bytes_max: usize,
     /// A module.
@@ -48,6 +50,10 @@ pub struct Limits {
     pub history_events_max: usize,
     /// Bytes that the events of one execution hold.
     pub history_event_bytes_max: usize,
+    /// Those who follow an execution, all together.
+    pub followers_max: usize,
+    /// Deliveries of webhooks that are remembered, of an account.
+    pub deliveries_max: usize,
     /// How long the server still accepts connections, its readiness already withdrawn, after it was told to stop:
     /// the time that a load balancer takes to notice.
     pub notice: Duration,
@@ -66,6 +72,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(60),
             aws_body_bytes_max: 2 << 20,
             json_body_bytes_max: 1 << 20,
+            route_body_bytes_max: 1 << 20,
             batch_body_bytes_max: 8 << 20,
             module_bytes_max: 64 << 20,
             uploads_max: 4,
@@ -79,6 +86,8 @@ impl Default for Limits {
             history_bytes_max: 256 << 20,
             history_events_max: 25_000,
             history_event_bytes_max: 8 << 20,
+            followers_max: 1_024,
+            deliveries_max: 100_000,
             notice: Duration::ZERO,
             patience: Duration::from_secs(30),
         }

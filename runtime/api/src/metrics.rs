@@ -6,10 +6,8 @@ mod metered;
 use crate::Service;
 use crate::admission::Bound;
 use crate::fault::Fault;
-use crate::reply::Reply;
-use bytes::Bytes;
+use crate::reply::{self, Reply};
 use fleetstep_journal::Stats;
-use http_body_util::Full;
 use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
@@ -146,7 +144,7 @@ pub(crate) fn answer(head: &Parts, services: &[&Service]) -> Result<Reply, Fault
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Fault::method_not_allowed("GET, HEAD".to_owned()));
     }
-    let mut reply = Reply::new(Full::new(Bytes::from(text(services))));
+    let mut reply = Reply::new(reply::whole(text(services)));
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     Ok(reply)
 }

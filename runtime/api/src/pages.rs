@@ -2,13 +2,12 @@
 
 use crate::Service;
 use crate::fault::Fault;
+use crate::reply::{self, Reply};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, Stream, StreamExt as _};
-use http_body_util::{Either, Full, StreamBody};
-use hyper::body::{Body, Frame};
+use hyper::body::Body;
 use hyper::{Request, Response};
-use std::convert::Infallible;
 use std::net::SocketAddr;
 
 /// Who serves pages.
@@ -32,10 +31,6 @@ pub enum PageBody {
     Live(BoxStream<'static, Bytes>),
 }
 
-/// The body of any answer.
-pub(crate) type ReplyBody = Either<Full<Bytes>, LiveBody>;
-type LiveBody = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
-
 impl std::fmt::Debug for PageBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -46,12 +41,7 @@ impl std::fmt::Debug for PageBody {
 }
 
 /// Answers a request for a page.
-pub(crate) async fn answer<B>(
-    pages: &dyn Pages,
-    service: &Service,
-    request: Request<B>,
-    remote: SocketAddr,
-) -> Response<ReplyBody>
+pub(crate) async fn answer<B>(pages: &dyn Pages, service: &Service, request: Request<B>, remote: SocketAddr) -> Reply
 where
     B: Body<Data = Bytes>,
 {
@@ -62,18 +52,15 @@ where
     };
     let response = pages.answer(Request::from_parts(head, body), remote).await;
     response.map(|body| match body {
-        PageBody::Whole(body) => Either::Left(Full::new(body)),
-        PageBody::Live(pieces) => Either::Right(StreamBody::new(until_withdrawn(service.clone(), pieces).boxed())),
+        PageBody::Whole(body) => reply::whole(body),
+        PageBody::Live(pieces) => reply::live(until_withdrawn(service.clone(), pieces)),
     })
 }
 
-fn refused(service: &Service, fault: &Fault) -> Response<ReplyBody> {
-    service.refuse(fault).problem_reply().map(Either::Left)
+fn refused(service: &Service, fault: &Fault) -> Reply {
+    service.refuse(fault).problem_reply()
 }
 
-fn until_withdrawn(
-    service: Service,
-    pieces: BoxStream<'static, Bytes>,
-) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> {
-    pieces.take_while(move |_| std::future::ready(!service.is_withdrawn())).map(|piece| Ok(Frame::data(piece)))
+fn until_withdrawn(service: Service, pieces: BoxStream<'static, Bytes>) -> impl Stream<Item = Bytes> + Send + 'static {
+    pieces.take_while(move |_| std::future::ready(!service.is_withdrawn()))
 }

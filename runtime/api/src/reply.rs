@@ -1,23 +1,40 @@
-//! Answers: a whole body in one piece, with its headers.
+//! Answers: a whole body in one piece, with its headers; or one that is written as it becomes.
 
 use crate::id::Uuid;
 use crate::page;
 use bytes::Bytes;
 use fleetstep_document::Document;
 use fleetstep_engine::Timestamp;
-use http_body_util::Full;
+use futures_util::stream::{BoxStream, Stream, StreamExt as _};
+use http_body_util::{Either, Full, StreamBody};
+use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use std::convert::Infallible;
 
 /// What every request is answered with.
-pub(crate) type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<ReplyBody>;
+
+/// The body of any answer.
+pub type ReplyBody = Either<Full<Bytes>, LiveBody>;
+type LiveBody = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
+
+/// A body in one piece.
+pub(crate) fn whole(body: impl Into<Bytes>) -> ReplyBody {
+    Either::Left(Full::new(body.into()))
+}
+
+/// A body that is written piece by piece.
+pub(crate) fn live(pieces: impl Stream<Item = Bytes> + Send + 'static) -> ReplyBody {
+    Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed()))
+}
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// A good answer of the AWS JSON 1.0 protocol, in a map of headers that is not needed any more.
 pub(crate) fn aws(body: Bytes, mut headers: HeaderMap) -> Reply {
     headers.clear();
-    let mut reply = Response::new(Full::new(body));
+    let mut reply = Response::new(whole(body));
     *reply.headers_mut() = headers;
     add_aws_headers(&mut reply);
     reply
@@ -25,7 +42,7 @@ pub(crate) fn aws(body: Bytes, mut headers: HeaderMap) -> Reply {
 
 /// A refusal of the AWS JSON 1.0 protocol.
 pub(crate) fn aws_fault(body: &Document, status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(body.to_json())));
+    let mut reply = Response::new(whole(body.to_json()));
     *reply.status_mut() = status;
     add_aws_headers(&mut reply);
     reply
@@ -48,7 +65,7 @@ pub(crate) fn json(body: &Document, status: StatusCode) -> Reply {
 
 /// A JSON answer of the plain interface that is written already.
 pub(crate) fn json_bytes(body: impl Into<Bytes>, status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
+    let mut reply = Response::new(whole(body));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
@@ -56,7 +73,7 @@ pub(crate) fn json_bytes(body: impl Into<Bytes>, status: StatusCode) -> Reply {
 
 /// An answer without a body.
 pub(crate) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::new()));
+    let mut reply = Response::new(whole(Bytes::new()));
     *reply.status_mut() = status;
     reply
 }

@@ -4,23 +4,25 @@ use crate::admission::{Admission, Bucket, Memory};
 use crate::body::{self, BodyError, Budget};
 use crate::executions::{Description, Executions};
 use crate::fault::{Fault, Kind};
+use crate::follow::Followers;
 use crate::history::{Histories, Logs};
 use crate::idempotency::Idempotency;
 use crate::redaction::Redaction;
-use crate::reply::{self, Reply};
+use crate::reply::{self, Reply, ReplyBody};
+use crate::scheduler::LastRuns;
 use crate::tasks::{Activities, Tasks};
-use crate::{AdmissionConfig, Limits, aws, metrics, web};
+use crate::{AdmissionConfig, Limits, aws, metrics, routed, web};
 use bytes::Bytes;
 use fleetstep_catalog::{Catalog, Executions as TaskExecutions, StateMachine, StateMachineArn, Target, Version};
 use fleetstep_document::{Document, ObjectBuilder};
 use fleetstep_engine::{Engine, Failure, HistoryLevel, clock};
 use fleetstep_journal::Journal;
-use http_body_util::Full;
+use fleetstep_trigger::Deliveries;
 use hyper::body::Body;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Where one asks whether the process is alive.
@@ -101,6 +103,12 @@ struct Shared {
     uploads: Arc<Semaphore>,
     /// For the connections that are open.
     connections: Arc<Semaphore>,
+    /// Those who follow executions.
+    followers: Followers,
+    /// Webhooks that were taken.
+    deliveries: Mutex<Deliveries>,
+    /// What came of schedules lately.
+    last_runs: LastRuns,
     /// Told what is wrong with the host.
     report: Report,
     options: Options,
@@ -130,6 +138,8 @@ impl Service {
         let budget = Arc::new(Budget::new(limits.arriving_bytes_max));
         let uploads = Arc::new(Semaphore::new(limits.uploads_max));
         let connections = Arc::new(Semaphore::new(limits.connections_max));
+        let followers = Followers::new(limits.followers_max);
+        let deliveries = Mutex::new(Deliveries::new(limits.deliveries_max));
         let (told, withdrawn) = (AtomicI64::new(i64::MIN), Arc::new(AtomicBool::new(false)));
         let shared = Shared {
             catalog,
@@ -145,6 +155,9 @@ impl Service {
             budget,
             uploads,
             connections,
+            followers,
+            deliveries,
+            last_runs: LastRuns::default(),
             report,
             options,
             told,
@@ -158,8 +171,19 @@ impl Service {
     /// that belongs to the process is shared.
     #[must_use]
     pub fn beside(&self, catalog: Catalog) -> Self {
-        let Shared { engine, admission, redaction, budget, uploads, connections, report, options, withdrawn, .. } =
-            &*self.0;
+        let Shared {
+            engine,
+            admission,
+            redaction,
+            budget,
+            uploads,
+            connections,
+            followers,
+            report,
+            options,
+            withdrawn,
+            ..
+        } = &*self.0;
         let admission = admission.beside(&options.admission, &catalog.place().account);
         let tasks = Tasks::default();
         let service = Self(Arc::new(Shared {
@@ -176,6 +200,9 @@ impl Service {
             budget: Arc::clone(budget),
             uploads: Arc::clone(uploads),
             connections: Arc::clone(connections),
+            followers: followers.clone(),
+            deliveries: Mutex::new(Deliveries::new(options.limits.deliveries_max)),
+            last_runs: LastRuns::default(),
             report: *report,
             options: options.clone(),
             told: AtomicI64::new(i64::MIN),
@@ -195,7 +222,7 @@ impl Service {
     }
 
     /// Answers a request. Whatever is wrong with it, there is an answer.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<ReplyBody>
     where
         B: Body<Data = Bytes>,
     {
@@ -210,7 +237,8 @@ impl Service {
             HEALTHZ | READYZ => self.health(&head, true),
             METRICS => metrics::answer(&head, &[self]),
             path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
-            path => Err(nothing_at(path)),
+            // What an operator configured comes last: what is the server's own is not looked for there.
+            _ => Box::pin(routed::answer_unguarded(self, &head, body)).await,
         };
         answered.unwrap_or_else(|fault| self.refuse(&fault).problem_reply())
     }
@@ -223,6 +251,22 @@ impl Service {
     /// One permit for each connection that may be open.
     pub(crate) fn connections(&self) -> &Arc<Semaphore> {
         &self.0.connections
+    }
+
+    /// Those who follow executions, in the whole server.
+    pub(crate) fn followers(&self) -> &Followers {
+        &self.0.followers
+    }
+
+    /// Webhooks that were taken.
+    pub(crate) fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
+        // No code under the lock can leave it half changed.
+        self.0.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What came of schedules lately.
+    pub(crate) fn last_runs(&self) -> &LastRuns {
+        &self.0.last_runs
     }
 
     /// Room for one more module that is taken in, until the answer is dropped.

@@ -8,11 +8,13 @@ mod open;
 mod pins;
 mod state_machines;
 mod tags;
+mod triggers;
 mod versions;
 
 pub use activities::Activity;
 pub use aliases::{AliasRequest, RouteRequest};
 pub use pins::{Pin, PinError, Restored};
+pub use triggers::{ROUTES_OF_ACCOUNT_MAX, SCHEDULES_MAX, Scheduled, Settled};
 
 use crate::arn::{Place, StateMachineArn};
 use crate::function::Functions;
@@ -24,6 +26,7 @@ use fleetstep_document::Text;
 use fleetstep_wasm::{CallBounds, Sandbox};
 use pins::Pins;
 use std::sync::{Arc, Weak};
+use triggers::Triggers;
 
 /// The most state machines of one catalog: the service's quota.
 pub const STATE_MACHINES_MAX: usize = 10_000;
@@ -62,6 +65,7 @@ struct Inner {
     functions: Arc<Functions>,
     activities: DashMap<Text, Activity>,
     pins: Pins,
+    triggers: Triggers,
     problems: Vec<String>,
     /// Held by whoever changes the catalog.
     changing: tokio::sync::Mutex<()>,

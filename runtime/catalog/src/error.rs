@@ -3,6 +3,7 @@
 use crate::published::{ALIASES_MAX, TAGS_MAX, VERSIONS_MAX};
 use crate::{ArnError, InvalidToken, NameError, StoreError};
 use fleetstep_asl::Diagnostic;
+use fleetstep_trigger::{Conflict, Problems};
 
 /// Why an operation on state machines failed. Texts are the service's own.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +154,28 @@ pub enum FunctionError {
     LimitExceeded {
         /// The limit.
         functions_max: usize,
+    },
+    /// The store failed: not the caller's fault.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an operation on routes or schedules failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TriggerError {
+    /// The spec cannot be compiled.
+    #[error(transparent)]
+    Invalid(#[from] Problems),
+    /// Another route answers the same requests.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// There are as many as there may be.
+    #[error("the limit of {count_max} {what} is reached")]
+    LimitExceeded {
+        /// `routes` or `schedules`.
+        what: &'static str,
+        /// The limit.
+        count_max: usize,
     },
     /// The store failed: not the caller's fault.
     #[error(transparent)]

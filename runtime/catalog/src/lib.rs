@@ -26,10 +26,10 @@ mod uuid;
 
 pub use arn::{ActivityArn, ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
 pub use catalog::{
-    ACTIVITIES_MAX, Activity, AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, Pin, PinError, Restored,
-    RouteRequest, STATE_MACHINES_MAX,
+    ACTIVITIES_MAX, Activity, AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, Pin, PinError,
+    ROUTES_OF_ACCOUNT_MAX, Restored, RouteRequest, SCHEDULES_MAX, STATE_MACHINES_MAX, Scheduled, Settled,
 };
-pub use error::{ActivityError, FunctionError, OpenError, PublishError, StateMachineError};
+pub use error::{ActivityError, FunctionError, OpenError, PublishError, StateMachineError, TriggerError};
 pub use fleetstep_asl::{Diagnostic, Resource};
 pub use fleetstep_wasm::{CallBounds, MASKED, SECRET_BYTES_MIN, Secrets};
 pub use function::{
@@ -38,7 +38,7 @@ pub use function::{
 };
 pub use integration::{Bound, Executions, Nested, Nesting, Outside};
 pub use invoke::sdk_metadata;
-pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token};
+pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token, page};
 pub use published::{
     ALIASES_MAX, Alias, INITIAL_REVISION, ROUTES_MAX, Route, TAGS_MAX, Target, VERSIONS_MAX, Version, WEIGHTS_SUM,
 };

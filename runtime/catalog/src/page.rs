@@ -40,7 +40,10 @@ pub struct InvalidToken {
 }
 
 /// The page of `all` that `request` asks for; `name` is what the items are ordered by.
-pub(crate) fn page<T, N: AsRef<str> + Ord>(
+///
+/// # Errors
+/// A token that is none.
+pub fn page<T, N: AsRef<str> + Ord>(
     mut all: Vec<T>,
     name: impl Fn(&T) -> N,
     request: &PageRequest,

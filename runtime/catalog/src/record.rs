@@ -12,6 +12,7 @@ use crate::{
 };
 use fleetstep_document::{Document, Text};
 use fleetstep_machine::Timestamp;
+use fleetstep_trigger::{Moment, RouteSpec, ScheduleSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -293,6 +294,40 @@ impl PinRecord {
     /// Its bytes: two that are equal have the same.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         bytes_of(self)
+    }
+}
+
+/// A route, as it is kept under its name, secrets and all.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteRecord {
+    pub(crate) spec: RouteSpec,
+}
+
+impl RouteRecord {
+    /// The change that keeps a route.
+    pub(crate) fn put(spec: &RouteSpec) -> Change {
+        put(RecordKind::Route, spec.name.clone(), &Self { spec: spec.clone() })
+    }
+}
+
+/// A schedule, as it is kept under its name.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScheduleRecord {
+    pub(crate) spec: ScheduleSpec,
+    /// When it was made, or last became another: a rate counts from then.
+    pub(crate) created_seconds: i64,
+    /// Slots up to here are done with.
+    pub(crate) settled_seconds: i64,
+}
+
+impl ScheduleRecord {
+    /// The change that keeps a schedule.
+    pub(crate) fn put(spec: &ScheduleSpec, created: Moment, settled: Moment) -> Change {
+        let record =
+            Self { spec: spec.clone(), created_seconds: created.as_second(), settled_seconds: settled.as_second() };
+        put(RecordKind::Schedule, spec.name.clone(), &record)
     }
 }
 

@@ -29,14 +29,26 @@ pub enum RecordKind {
     Alias,
     /// What accepted starts are pinned to, by its digest.
     Pin,
+    /// A route, by name.
+    Route,
+    /// A schedule, by name.
+    Schedule,
     /// An activity, by name.
     Activity,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::StateMachine, Self::Function, Self::Version, Self::Alias, Self::Pin, Self::Activity];
+    pub const ALL: [Self; 8] = [
+        Self::StateMachine,
+        Self::Function,
+        Self::Version,
+        Self::Alias,
+        Self::Pin,
+        Self::Route,
+        Self::Schedule,
+        Self::Activity,
+    ];
 
     /// For people.
     #[must_use]
@@ -47,6 +59,8 @@ impl RecordKind {
             Self::Version => "state machine version",
             Self::Alias => "state machine alias",
             Self::Pin => "pin",
+            Self::Route => "route",
+            Self::Schedule => "schedule",
             Self::Activity => "activity",
         }
     }

@@ -1,5 +1,7 @@
 //! A directory becomes functions and state machines of a catalog.
 
+mod triggers;
+
 use crate::commands::validate::format_of;
 use crate::guests;
 use crate::manifest::{FunctionEntry, Manifest, definition_name};
@@ -65,7 +67,7 @@ impl Deployment {
         self.manifest.workflows.keys().map(String::as_str)
     }
 
-    /// Builds and puts the functions, then creates or updates the workflows.
+    /// Builds and puts the functions, then creates or updates the workflows, then puts the routes and schedules.
     ///
     /// # Errors
     /// The first thing that cannot be deployed; a definition's diagnostics go to standard error before.
@@ -76,7 +78,7 @@ impl Deployment {
         for (name, entry) in &self.manifest.workflows {
             put_workflow(catalog, name, &entry.definition).await.with_context(|| format!("workflow {name}"))?;
         }
-        Ok(())
+        triggers::put(catalog, &self.manifest.routes, &self.manifest.schedules).await
     }
 }
 

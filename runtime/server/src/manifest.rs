@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use fleetstep_catalog::Secrets;
+use fleetstep_trigger::{RouteSpec, ScheduleSpec};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,12 @@ pub(crate) struct Manifest {
     /// `[workflows.NAME]`
     #[serde(default)]
     pub(crate) workflows: BTreeMap<String, WorkflowEntry>,
+    /// `[[routes]]`
+    #[serde(default)]
+    pub(crate) routes: Vec<RouteSpec>,
+    /// `[[schedules]]`
+    #[serde(default)]
+    pub(crate) schedules: Vec<ScheduleSpec>,
 }
 
 /// `[functions.NAME]`: where the module comes from and what it is granted.

@@ -52,7 +52,13 @@ pub async fn serve<S: Future<Output = ()>>(
     let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let stop = ready(listener.local_addr()?);
     let rerun = tokio::spawn(journal::rerun(front.clone(), unfinished));
+    let scheduler = {
+        let front = front.clone();
+        tokio::spawn(async move { front.run_schedules().await })
+    };
     let drained = fleetstep_api::serve(vec![listener], front, stop).await;
+    // It may be asleep.
+    scheduler.abort();
     rerun.await?;
     journal::flush(journal).await;
     let unwritten = tokio::task::spawn_blocking(move || logs.close(LOG_PATIENCE)).await?;

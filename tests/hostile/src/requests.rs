@@ -2,7 +2,7 @@
 //! an AWS operation alone; lines of headers follow, an empty line, and the body.
 
 use bytes::Bytes;
-use fleetstep_api::{Options, Service};
+use fleetstep_api::{Options, ReplyBody, Service};
 use fleetstep_catalog::{Catalog, CatalogConfig, MemoryStore};
 use fleetstep_document::Document;
 use fleetstep_engine::{Engine, HistoryLevel, Limits};
@@ -24,7 +24,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// What may wait for a workflow or a function, by the path or the operation.
 const WAITING: &[&str] =
-    &["/run", "/batch", "/invoke", "AWSStepFunctions.StartSyncExecution", "AWSStepFunctions.TestState"];
+    &["/run", "/batch", "/invoke", "/events", "AWSStepFunctions.StartSyncExecution", "AWSStepFunctions.TestState"];
 
 const PASS: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
 
@@ -49,8 +49,9 @@ pub(crate) fn check(input: &[u8]) {
         let answer = current.runtime.block_on(async {
             let waits = may_wait(&request);
             let patience = if waits { PATIENCE } else { ANSWER_MAX };
-            match tokio::time::timeout(patience, current.service.answer(request)).await {
-                Ok(answer) => Some(read(answer).await),
+            let answer = async { read(current.service.answer(request).await).await };
+            match tokio::time::timeout(patience, answer).await {
+                Ok(answer) => Some(answer),
                 Err(_) => {
                     assert!(waits, "no answer in {ANSWER_MAX:?}");
                     None
@@ -102,7 +103,7 @@ struct Answer {
     body: Bytes,
 }
 
-async fn read(answer: Response<Full<Bytes>>) -> Answer {
+async fn read(answer: Response<ReplyBody>) -> Answer {
     let (head, body) = answer.into_parts();
     let media_type = head.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (status, media_type) = (head.status.as_u16(), media_type.to_owned());

@@ -6,6 +6,7 @@ use crate::executions::{Key, SHARDS};
 use fleetstep_engine::{HistoryEvent, HistoryLevel};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// What a history weighs beside its events.
 const HISTORY_BYTES: usize = 512;
@@ -44,6 +45,10 @@ struct Kept {
     /// In the order of their numbers, each with its weight.
     events: VecDeque<(usize, HistoryEvent)>,
     bytes: usize,
+    /// Up to this number, events were dropped.
+    dropped_to: u64,
+    /// Rung when there is more; there is none until someone follows.
+    bell: Option<Arc<Notify>>,
 }
 
 /// Part of a history.
@@ -52,6 +57,8 @@ pub(crate) struct HistoryPage {
     /// What is kept of it.
     pub(crate) level: HistoryLevel,
     pub(crate) shows_data: bool,
+    /// Up to this number, events are kept no longer.
+    pub(crate) dropped_to: u64,
     pub(crate) events: Vec<HistoryEvent>,
     /// The number of the last event of this page, if there are more.
     pub(crate) next_after: Option<u64>,
@@ -81,7 +88,15 @@ impl Histories {
     /// Begins the history of an execution.
     pub(super) fn begin(&self, subject: &Arc<Subject>, level: HistoryLevel, shows_data: bool) {
         let Some(key) = Key::of(&subject.identity.execution_arn) else { return };
-        let kept = Kept { subject: Arc::clone(subject), level, shows_data, events: VecDeque::new(), bytes: 0 };
+        let kept = Kept {
+            subject: Arc::clone(subject),
+            level,
+            shows_data,
+            events: VecDeque::new(),
+            bytes: 0,
+            dropped_to: 0,
+            bell: None,
+        };
         let mut shard = self.shard(key);
         shard.by_key.insert(key, kept);
         shard.order.push_back(key);
@@ -101,10 +116,27 @@ impl Histories {
         let before = kept.bytes;
         let dropped = kept.extend(events, limits);
         let after = kept.bytes;
+        kept.ring();
         shard.bytes = shard.bytes + after - before;
         let forgotten = shard.make_room(limits);
         drop(shard);
         drop((dropped, forgotten));
+    }
+
+    /// What rings when there is more of a history; nothing where none is kept.
+    pub(crate) fn bell(&self, arn: &str) -> Option<Arc<Notify>> {
+        let key = Key::of(arn)?;
+        let mut shard = self.shard(key);
+        let kept = shard.by_key.get_mut(&key).filter(|kept| kept.subject.identity.execution_arn == arn)?;
+        Some(Arc::clone(kept.bell.get_or_insert_default()))
+    }
+
+    /// Tells those who follow an execution that it is over.
+    pub(crate) fn ring(&self, arn: &str) {
+        let Some(key) = Key::of(arn) else { return };
+        if let Some(kept) = self.shard(key).by_key.get(&key) {
+            kept.ring();
+        }
     }
 
     /// Forgets the history of an execution that was not started after all.
@@ -164,9 +196,16 @@ impl Kept {
         while self.events.len() > limits.events_max || self.bytes > limits.event_bytes_max {
             let Some(oldest) = self.events.pop_front() else { break };
             self.bytes -= oldest.0;
+            self.dropped_to = oldest.1.id;
             dropped.push(oldest);
         }
         dropped
+    }
+
+    fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            bell.notify_waiters();
+        }
     }
 
     fn page(&self, request: HistoryRequest) -> HistoryPage {
@@ -187,6 +226,7 @@ impl Kept {
             subject: Arc::clone(&self.subject),
             level: self.level,
             shows_data: self.shows_data,
+            dropped_to: self.dropped_to,
             events,
             next_after,
         }

@@ -3,12 +3,13 @@
 use super::{Call, flag, has_json, listing, number, text, unknown_parameter};
 use crate::executions::{Description, ListRequest, Origin, Summary, push_failure, push_qualified};
 use crate::fault::{Fault, Kind};
+use crate::follow::{self, View};
 use crate::history::{HistoryRequest, level_name, number_of_token, token_of_number};
 use crate::limits::{STOP_BODY_BYTES_MAX, page_items};
 use crate::reply::{self, Reply, iso_date};
 use bytes::Bytes;
 use fleetstep_catalog::ExecutionArn;
-use fleetstep_document::{Document, ObjectBuilder};
+use fleetstep_document::{Document, ObjectBuilder, Text};
 use fleetstep_engine::{Failure, Timestamp, clock};
 use hyper::StatusCode;
 use hyper::body::Body;
@@ -135,6 +136,24 @@ pub(super) fn history<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply
         body.push("nextToken", token_of_number(after));
     }
     Ok(reply::json(&body.build(), StatusCode::OK))
+}
+
+/// `GET /v1/executions/ARN/events`
+pub(super) fn events<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
+    let mut view = View { after: follow::last_seen(&call.head.headers), wants_data: true, is_redacted: true };
+    for (name, value) in call.query() {
+        match &*name {
+            "include_data" => view.wants_data = flag(&name, &value)?,
+            "after" => view.after = Some(number(&name, &value)?.into()),
+            _ => return Err(unknown_parameter(&name, "include_data, after")),
+        }
+    }
+    let (service, arn) = (call.service, &*call.name);
+    if !service.executions().knows(arn) && service.histories().bell(arn).is_none() {
+        return Err(unknown(arn));
+    }
+    let place = service.followers().enter(clock::now())?;
+    Ok(follow::reply(service, Text::from(arn), None, view, place))
 }
 
 /// `POST /v1/executions/ARN/stop`

@@ -7,12 +7,13 @@ mod routes;
 mod settings;
 mod stats;
 mod tasks;
+mod triggers;
 mod workflows;
 
 #[cfg(test)]
 pub(crate) use routes::ROUTES;
 pub(crate) use routes::{Routed, routed};
-pub(crate) use workflows::{IDEMPOTENCY_KEY, diagnostic, finished_body};
+pub(crate) use workflows::{IDEMPOTENCY_KEY, diagnostic, finished_body, finished_reply, named_target, started_reply};
 
 use routes::Route;
 
@@ -55,6 +56,11 @@ pub(crate) async fn serve<B: Body<Data = Bytes>>(
         Route::Stats => stats::all(&call),
         Route::States => stats::states(&call),
         Route::Stop => executions::stop(call).await,
+        Route::Events => executions::events(&call),
+        Route::Trigger => triggers::route(call).await,
+        Route::Triggers => triggers::routes(&call),
+        Route::Schedule => triggers::schedule(call).await,
+        Route::Schedules => triggers::schedules(&call),
         Route::TaskSuccess => tasks::succeed(call).await,
         Route::TaskFailure => tasks::fail(call).await,
         Route::TaskHeartbeat => tasks::beat(call).await,
@@ -95,7 +101,7 @@ impl<B: Body<Data = Bytes>> Call<'_, B> {
 }
 
 /// The media type of a body, in lower case and without parameters; empty when there is none.
-fn media_type(headers: &HeaderMap) -> String {
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
@@ -105,7 +111,7 @@ fn is_json(media_type: &str) -> bool {
     media_type == "application/json" || media_type.ends_with("+json")
 }
 
-fn unsupported_media_type(found: &str, wanted: &str) -> Fault {
+pub(crate) fn unsupported_media_type(found: &str, wanted: &str) -> Fault {
     let found = if found.is_empty() { "none" } else { found };
     Fault::new(Kind::UnsupportedMediaType, format!("The content type must be {wanted}, but it is {found}"))
 }
@@ -142,7 +148,7 @@ fn has_json(headers: &HeaderMap, body: &Bytes) -> Result<bool, Fault> {
 }
 
 /// UTF-8 or a refusal.
-fn text(body: &Bytes) -> Result<&str, Fault> {
+pub(crate) fn text(body: &Bytes) -> Result<&str, Fault> {
     std::str::from_utf8(body).map_err(|_| Fault::new(Kind::SerializationException, "The request body is not UTF-8"))
 }
 

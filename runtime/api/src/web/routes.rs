@@ -25,6 +25,11 @@ pub(crate) enum Route {
     Stop,
     Stats,
     States,
+    Events,
+    Trigger,
+    Triggers,
+    Schedule,
+    Schedules,
     TaskSuccess,
     TaskFailure,
     TaskHeartbeat,
@@ -42,8 +47,12 @@ const fn row(route: Route, path: &'static str, methods: &'static [(Method, Need)
     Row { route, path, methods }
 }
 
+/// The methods of what is put, shown and deleted.
+const CHANGED: &[(Method, Need)] =
+    &[(Method::PUT, Need::DEPLOY), (Method::GET, Need::READ), (Method::DELETE, Need::DEPLOY)];
+
 /// Every path; `GET` is `HEAD` too. What is asked for all the time comes first.
-pub(crate) static ROUTES: [Row; 17] = [
+pub(crate) static ROUTES: [Row; 22] = [
     row(Route::Run, "workflows/NAME/run", &[(Method::POST, Need::START)]),
     row(Route::Batch, "workflows/NAME/batch", &[(Method::POST, Need::START)]),
     row(
@@ -71,6 +80,11 @@ pub(crate) static ROUTES: [Row; 17] = [
     row(Route::States, "workflows/NAME/states", &[(Method::GET, Need::READ)]),
     row(Route::Stats, "stats", &[(Method::GET, Need::READ)]),
     row(Route::Stop, "executions/NAME/stop", &[(Method::POST, Need::STOP)]),
+    row(Route::Events, "executions/NAME/events", &[(Method::GET, Need::READ)]),
+    row(Route::Trigger, "routes/NAME", CHANGED),
+    row(Route::Triggers, "routes", &[(Method::GET, Need::READ)]),
+    row(Route::Schedule, "schedules/NAME", CHANGED),
+    row(Route::Schedules, "schedules", &[(Method::GET, Need::READ)]),
     row(Route::TaskSuccess, "tasks/NAME/success", &[(Method::POST, Need::START)]),
     row(Route::TaskFailure, "tasks/NAME/failure", &[(Method::POST, Need::START)]),
     row(Route::TaskHeartbeat, "tasks/NAME/heartbeat", &[(Method::POST, Need::START)]),

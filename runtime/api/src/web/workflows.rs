@@ -1,9 +1,11 @@
 //! Workflows by name: deployed from JSON or YAML, and run by whoever can send JSON.
 
 use super::{Call, has_json, is_json, listing, media_type, text, unknown_parameter, unsupported_media_type};
+use crate::Service;
 use crate::admission::Way;
 use crate::aws::copy_input;
 use crate::fault::{Fault, Kind, outcome_status};
+use crate::follow::{self, View};
 use crate::history::named_level;
 use crate::idempotency::{Answer, key_of, start_once};
 use crate::launch::Launch;
@@ -16,9 +18,10 @@ use fleetstep_catalog::{
     UpdateStateMachine, WorkflowType,
 };
 use fleetstep_document::{Document, ObjectBuilder, Text, write_string};
-use fleetstep_engine::{Finished, HistoryLevel, Identity, Outcome, Timestamp};
+use fleetstep_engine::{Finished, HistoryLevel, Identity, Outcome, Timestamp, clock};
 use hyper::body::Body;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
@@ -50,7 +53,7 @@ pub(super) async fn one<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
             if !call.name.contains(':') {
                 arn(&call)?;
             }
-            let (machine, version) = call.service.described(&qualified_arn(&call))?;
+            let (machine, version) = call.service.described(&qualified_arn(call.service, &call.name))?;
             let mut body = summary(&machine);
             if let Some(version) = version {
                 body.push("stateMachineVersionArn", version.arn.as_text().clone());
@@ -68,19 +71,27 @@ fn arn<B>(call: &Call<'_, B>) -> Result<StateMachineArn, Fault> {
 }
 
 /// The ARN of `NAME`, `NAME:VERSION` or `NAME:ALIAS`.
-fn qualified_arn<B>(call: &Call<'_, B>) -> String {
-    let place = call.service.catalog().place();
-    format!("arn:aws:states:{}:{}:stateMachine:{}", place.region, place.account, call.name)
+fn qualified_arn(service: &Service, name: &str) -> String {
+    let place = service.catalog().place();
+    format!("arn:aws:states:{}:{}:stateMachine:{name}", place.region, place.account)
 }
 
 /// What `NAME`, `NAME:VERSION` or `NAME:ALIAS` runs.
 pub(super) fn named<B>(call: &Call<'_, B>) -> Result<Target, Fault> {
-    if call.name.contains(':') {
-        return call.service.target(&qualified_arn(call));
+    named_target(call.service, &call.name)
+}
+
+/// The same of a name.
+pub(crate) fn named_target(service: &Service, name: &str) -> Result<Target, Fault> {
+    if name.contains(':') {
+        return service.target(&qualified_arn(service, name));
     }
-    match call.service.catalog().state_machine(&call.name) {
+    match service.catalog().state_machine(name) {
         Some(machine) => Ok(machine.into()),
-        None => Err(Fault::state_machine_does_not_exist(arn(call)?.as_text())),
+        None => {
+            let arn = StateMachineArn::new(service.catalog().place(), name)?;
+            Err(Fault::state_machine_does_not_exist(arn.as_text()))
+        }
     }
 }
 
@@ -183,11 +194,11 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic) -> Document {
 
 /// `POST /v1/workflows/NAME/run`, `…/NAME:VERSION/run`, `…/NAME:ALIAS/run`
 pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
-    let (mut name, mut level) = (None, HistoryLevel::Off);
+    let (mut name, mut level) = (None, None);
     for (parameter, value) in call.query() {
         match &*parameter {
             "name" => name = Some(value.into_owned()),
-            "history" => level = history_level(&value)?,
+            "history" => level = Some(history_level(&value)?),
             _ => return Err(unknown_parameter(&parameter, "name, history")),
         }
     }
@@ -198,8 +209,13 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let (service, head) = (call.service, call.head);
     let bytes = call.read(INPUT_BYTES_MAX).await?;
     let input = if has_json(&head.headers, &bytes)? { copy_input(text(&bytes)?)? } else { Document::empty_object() };
-    let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?.with_history(level);
     let is_async = responds_async(&head.headers);
+    let launch = Launch::new(service, target, name.as_deref(), input, bytes.len())?;
+    if follow::is_wanted(&head.headers) {
+        let launch = launch.with_history(level.unwrap_or(HistoryLevel::All));
+        return Box::pin(followed(service, launch, is_async, head)).await;
+    }
+    let launch = launch.with_history(level.unwrap_or_default());
     if let Some(key) = idempotency_key(&head.headers)? {
         let way = if is_async { Way::Async } else { Way::Sync };
         return Ok(match start_once(service, launch, key, way).await? {
@@ -215,6 +231,21 @@ pub(super) async fn run<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     let (status, body) = finished_body(&launch.identity, &finished);
     launch.keep(service, finished, body.len());
     Ok(finished_reply(&arn, status, body.into()))
+}
+
+/// Starts it, and tells what happens in it until it is over.
+async fn followed(service: &Service, launch: Launch, is_async: bool, head: &Parts) -> Result<Reply, Fault> {
+    if head.headers.contains_key(IDEMPOTENCY_KEY) {
+        let message = "An execution that is followed takes no Idempotency-Key: start it with one, and follow its ARN";
+        return Err(Fault::new(Kind::ValidationException, message));
+    }
+    let place = service.followers().enter(clock::now())?;
+    let arn = launch.identity.execution_arn.clone();
+    let started = if is_async { launch.detach(service).await? } else { launch.follow(service)? };
+    let view = View { after: None, wants_data: true, is_redacted: false };
+    let mut reply = follow::reply(service, arn.clone(), Some(started), view, place);
+    reply.headers_mut().insert(EXECUTION_ARN, arn_header(&arn));
+    Ok(reply)
 }
 
 fn history_level(name: &str) -> Result<HistoryLevel, Fault> {
@@ -235,7 +266,7 @@ pub(super) fn responds_async(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split([',', ';'])).any(|token| token.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-fn started_reply(execution_arn: &Text, started: Timestamp) -> Reply {
+pub(crate) fn started_reply(execution_arn: &Text, started: Timestamp) -> Reply {
     let body = ObjectBuilder::with_capacity(3)
         .with("executionArn", execution_arn.clone())
         .with("status", "RUNNING")
@@ -271,7 +302,8 @@ pub(crate) fn finished_body(identity: &Identity, finished: &Finished) -> (Status
     (status, out)
 }
 
-fn finished_reply(execution_arn: &str, status: StatusCode, body: Bytes) -> Reply {
+/// The answer of one that was waited for.
+pub(crate) fn finished_reply(execution_arn: &str, status: StatusCode, body: Bytes) -> Reply {
     let mut reply = reply::json_bytes(body, status);
     reply.headers_mut().insert(EXECUTION_ARN, arn_header(execution_arn));
     if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -376,3 +376,75 @@ async fn every_change_and_every_refusal_is_written_down() {
     let text = String::from_utf8(guarded.lines.0.lock().unwrap().clone()).unwrap();
     assert!(!text.contains(SECRET) && !guarded.tokens.iter().any(|(_, token)| text.contains(token)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_is_for_tokens_of_its_account_unless_it_says_otherwise() {
+    let guarded = Guarded::start(2).await;
+    let hook = json!({"scheme": "github", "secrets": ["It's a Secret to Everybody"]});
+    for account in [OWN, OTHER] {
+        assert_eq!(guarded.plain(account, "deploy", "PUT", "/v1/workflows/w", PASS).await.status, 201);
+        for (name, spec) in [
+            (
+                "closed",
+                json!({"method": "POST", "path": "/closed", "workflow": "w", "input": "{% $request.headers %}"}),
+            ),
+            ("public", json!({"method": "POST", "path": "/public", "workflow": "w", "public": true, "input": account})),
+            ("hook", json!({"method": "POST", "path": "/hook", "workflow": "w", "verify": hook, "input": account})),
+            (
+                "cors",
+                json!({"method": "POST", "path": "/cors", "workflow": "w", "cors": {"origins": ["https://a.example"]}}),
+            ),
+        ] {
+            let path = format!("/v1/routes/{name}");
+            let refused = guarded.plain(account, "start", "PUT", &path, &spec.to_string()).await;
+            assert_eq!(refusal(&refused), is(403, "AccessDeniedException"));
+            assert_eq!(guarded.plain(account, "deploy", "PUT", &path, &spec.to_string()).await.status, 201);
+        }
+    }
+    let nobody = async |method: &str, path: &str, headers: &[&str], body: &str| {
+        guarded.server.http(method, path, headers, body.as_bytes()).await
+    };
+    let json_type = "Content-Type: application/json";
+    assert_eq!(
+        refusal(&nobody("POST", "/closed", &[json_type], "{}").await),
+        is(401, "MissingAuthenticationTokenException")
+    );
+    assert_eq!(nobody("POST", "/nothing", &[json_type], "{}").await.status, 401, "what there is, is not told");
+    let stranger = [json_type, "Authorization: Bearer fst_x_y"];
+    assert_eq!(nobody("POST", "/closed", &stranger, "{}").await.status, 401);
+    assert_eq!(nobody("POST", "/public", &stranger, "{}").await.json(), json!(OWN), "the token may be the workflow's");
+    assert_eq!(refusal(&guarded.plain(OWN, "read", "POST", "/closed", "{}").await), is(403, "AccessDeniedException"));
+    let seen = guarded.plain(OWN, "start", "POST", "/closed", "{}").await;
+    assert_eq!((seen.status, seen.json().get("authorization")), (200, None), "the token is not the workflow's");
+    // Whose route it is, a token says, or the path.
+    assert_eq!(nobody("POST", "/public", &[json_type], "{}").await.json(), json!(OWN));
+    assert_eq!(guarded.plain(OTHER, "start", "POST", "/public", "{}").await.json(), json!(OTHER));
+    let of_other = format!("/~{OTHER}");
+    assert_eq!(nobody("POST", &format!("{of_other}/public"), &[json_type], "{}").await.json(), json!(OTHER));
+    assert_eq!(guarded.plain(OTHER, "start", "POST", &format!("{of_other}/closed"), "{}").await.status, 200);
+    assert_eq!(
+        refusal(&guarded.plain(OWN, "admin", "POST", &format!("{of_other}/closed"), "{}").await),
+        is(404, "NotFound")
+    );
+    assert_eq!(nobody("POST", "/~999999999999/public", &[json_type], "{}").await.status, 401);
+    // A signature lets in by itself.
+    let signature = "X-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    let signed =
+        nobody("POST", &format!("{of_other}/hook"), &["Content-Type: text/plain", signature], "Hello, World!").await;
+    assert_eq!((signed.status, signed.json()), (200, json!(OTHER)));
+    assert_eq!(refusal(&nobody("POST", "/hook", &[json_type], "{}").await), is(401, "InvalidSignatureException"));
+    // A browser asks for leave without a token.
+    let asks = ["Origin: https://a.example", "Access-Control-Request-Method: POST"];
+    assert_eq!(nobody("OPTIONS", "/cors", &asks, "").await.status, 204);
+    assert_eq!(nobody("OPTIONS", "/closed", &asks, "").await.status, 401);
+    let audited = guarded.audited().await;
+    let of = |outcome: &str, resource: &str| {
+        audited.iter().any(|line| line["outcome"] == outcome && line["resource"] == resource)
+    };
+    assert!(
+        of("MissingAuthenticationTokenException", "/closed") && of("AccessDeniedException", "/closed"),
+        "{audited:?}"
+    );
+    assert!(of("ok", "/v1/routes/hook"), "{audited:?}");
+    assert!(!audited.iter().any(|line| line.to_string().contains("Secret to Everybody")));
+}

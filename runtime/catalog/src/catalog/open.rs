@@ -3,6 +3,7 @@
 mod machines;
 
 use super::pins::Pins;
+use super::triggers::Triggers;
 use super::{CatalogConfig, Inner};
 use crate::function::{Deployed, Functions};
 use crate::integration::Integrations;
@@ -34,12 +35,14 @@ impl Inner {
             functions,
             activities: DashMap::new(),
             pins: Pins::of(&records)?,
+            triggers: Triggers::default(),
             problems: Vec::new(),
             changing: tokio::sync::Mutex::new(()),
         };
         inner.bring_back_activities(&records)?;
         inner.bring_back_functions(&records).await?;
         machines::bring_back(&mut inner, &records).await?;
+        inner.bring_back_triggers(&records)?;
         inner.drop_orphaned_modules().await?;
         Ok(inner)
     }

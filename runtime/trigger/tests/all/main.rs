@@ -1,0 +1,6 @@
+//! Data in, data out.
+
+mod expressions;
+mod routes;
+mod schedules;
+mod signatures;
