@@ -187,7 +187,8 @@ async fn a_worker_comes_for_a_task_and_answers_it() {
     assert_eq!((&failed["status"], &failed["error"]), (&json!("FAILED"), &json!("States.Runtime")), "{failed}");
 
     server.aws("CreateActivity", &json!({ "name": "paint" })).await;
-    let poll = || server.aws("GetActivityTask", &json!({ "activityArn": arn, "workerName": "w" }));
+    let asks = json!({ "activityArn": arn, "workerName": "w" });
+    let poll = || server.aws("GetActivityTask", &asks);
     // The worker is there first.
     let (task, started) = tokio::join!(poll(), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
