@@ -159,7 +159,7 @@ impl Context {
     }
 
     pub(crate) fn xray_of(&self, span: SpanId) -> String {
-        let (seconds, random) = (self.trace.0 >> 96, self.trace.0 & (1 << 96) - 1);
+        let (seconds, random) = (self.trace.0 >> 96, self.trace.0 & ((1 << 96) - 1));
         let sampled = u8::from(self.sampled);
         format!("Root=1-{seconds:08x}-{random:024x};Parent={:016x};Sampled={sampled}", span.0)
     }

@@ -51,7 +51,7 @@ impl Sampler {
                 return None;
             }
             // X-Ray wants to find the time in a trace id.
-            let trace = TraceId(u128::from(seconds as u32) << 96 | random & (1 << 96) - 1);
+            let trace = TraceId(u128::from(seconds as u32) << 96 | random & ((1 << 96) - 1));
             return Some(Context { trace, root: fresh(), parent: None, sampled: true, state: None });
         };
         let sampled = caller.sampled.unwrap_or_else(|| {
@@ -63,7 +63,7 @@ impl Sampler {
     }
 
     fn keeps(&self, trace: u128) -> bool {
-        trace as u64 & (1 << RANDOM_BITS) - 1 >= self.rejected_below
+        trace as u64 & ((1 << RANDOM_BITS) - 1) >= self.rejected_below
     }
 
     fn is_first_of_second(&self, machine: &Text, second: i64) -> bool {
