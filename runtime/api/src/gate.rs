@@ -18,7 +18,7 @@ use fleetstep_identity::{Caller, Guard, Need, Refusal, Scope};
 use hyper::body::Body;
 use hyper::header::HeaderMap;
 use hyper::http::request::Parts;
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ impl Gate {
         }
         let seen = body.clone();
         let reply = aws::answer(guest.service, head.headers, body).await;
-        self.note(need, &guest, Noted { operation: named, subject: || subject(&seen), reply: &reply, remote }).await;
+        self.note(need, &guest, Noted::of(&reply, named, || subject(&seen), remote)).await;
         Ok(reply)
     }
 
@@ -116,7 +116,7 @@ impl Gate {
         let answered = web::serve(guest.service, routed, head, body).await;
         let reply = answered.unwrap_or_else(|fault| guest.service.refuse(&fault).problem_reply());
         let subject = || if is_foreign(&subject, "") { subject.clone() } else { path.to_owned() };
-        self.note(need, &guest, Noted { operation, subject, reply: &reply, remote }).await;
+        self.note(need, &guest, Noted::of(&reply, operation, subject, remote)).await;
         Ok(reply)
     }
 
@@ -189,13 +189,13 @@ impl Gate {
 
     /// Writes down a change, whatever came of it, and that somebody asked for what is another account's.
     async fn note<S: Fn() -> String>(&self, need: Need, guest: &Guest<'_>, noted: Noted<'_, S>) {
-        let Noted { operation, subject, reply, remote } = noted;
+        let Noted { operation, subject, status, headers, remote } = noted;
         let caller = Some(&*guest.caller);
-        let refused = reply.status().is_client_error();
+        let refused = status.is_client_error();
         if !need.is_change && !refused {
             return;
         }
-        let (resource, outcome) = (subject(), outcome(reply));
+        let (resource, outcome) = (subject(), outcome(status, headers));
         if refused && is_foreign(&resource, &guest.caller.account) {
             self.audit.refusal(Act { caller, operation, resource: &resource, outcome: "ForeignAccount", remote });
         } else if need.is_change {
@@ -209,8 +209,16 @@ struct Noted<'a, S> {
     operation: &'a str,
     /// What it was about.
     subject: S,
-    reply: &'a Reply,
+    /// Of the answer, whose body others cannot look at while it is noted.
+    status: StatusCode,
+    headers: &'a HeaderMap,
     remote: SocketAddr,
+}
+
+impl<'a, S> Noted<'a, S> {
+    fn of(reply: &'a Reply, operation: &'a str, subject: S, remote: SocketAddr) -> Self {
+        Self { operation, subject, status: reply.status(), headers: reply.headers(), remote }
+    }
 }
 
 /// The time as identities count it.
@@ -239,12 +247,12 @@ fn is_foreign(resource: &str, account: &str) -> bool {
 }
 
 /// How a request ended: the exception's name where there is one.
-fn outcome(reply: &Reply) -> String {
-    let name = reply.headers().get("x-amzn-errortype").and_then(|name| name.to_str().ok());
+fn outcome(status: StatusCode, headers: &HeaderMap) -> String {
+    let name = headers.get("x-amzn-errortype").and_then(|name| name.to_str().ok());
     match name {
         Some(name) => name.to_owned(),
-        None if reply.status().is_success() => "ok".to_owned(),
-        None => reply.status().as_str().to_owned(),
+        None if status.is_success() => "ok".to_owned(),
+        None => status.as_str().to_owned(),
     }
 }
 

@@ -19,7 +19,6 @@ use fleetstep_engine::{Engine, Failure, HistoryLevel, clock};
 use fleetstep_journal::Journal;
 use fleetstep_telemetry::Telemetry;
 use fleetstep_trigger::Deliveries;
-use http_body_util::Full;
 use hyper::body::Body;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};

@@ -92,7 +92,7 @@ impl World {
         let create = Request::put("/v1/workflows/pass?role_arn=arn:aws:iam::000000000000:role/r");
         let create = create.header("content-type", "application/json").body(Full::from(PASS)).expect("a request");
         let created = world.runtime.block_on(world.service.answer(create));
-        assert!(created.status().is_success(), "{created:?}");
+        assert!(created.status().is_success(), "{}", created.status());
         world
     }
 }

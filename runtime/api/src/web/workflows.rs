@@ -1,7 +1,6 @@
 //! Workflows by name: deployed from JSON or YAML, and run by whoever can send JSON.
 
 use super::{Call, has_json, is_json, listing, media_type, text, unknown_parameter, unsupported_media_type};
-use crate::Service;
 use crate::admission::Way;
 use crate::aws::copy_input;
 use crate::fault::{Fault, Kind, outcome_status};

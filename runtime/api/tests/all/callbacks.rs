@@ -114,7 +114,7 @@ async fn plain_http_answers_too() {
 #[tokio::test]
 async fn a_missed_heartbeat_fails_on_time_and_one_that_came_puts_it_off() {
     let server = server().await;
-    let begun = std::time::Instant::now();
+    let begun = fleetstep_engine::clock::instant();
     let (arn, token) = asked(&server, &json!({ "HeartbeatSeconds": 1 })).await;
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(server.aws("SendTaskHeartbeat", &json!({ "taskToken": token })).await.status, 200);

@@ -5,7 +5,7 @@ use fleetstep_api::{AdmissionConfig, Options, Service, StartBounds};
 use fleetstep_engine::{Engine, Limits};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A server whose machines may wait with `.sync`.
 async fn server(options: Options) -> Server {
@@ -198,7 +198,7 @@ async fn a_child_ends_with_the_parent_that_waits_for_it() {
     let mut definition = starts("states:startExecution.sync", &json!({ "StateMachineArn": child }));
     definition["TimeoutSeconds"] = json!(1);
     let parent = server.create("parent", &definition).await;
-    let begun = Instant::now();
+    let begun = fleetstep_engine::clock::instant();
     assert_eq!(run(&server, &parent, &json!({})).await["status"], "TIMED_OUT");
     assert!(begun.elapsed() < Duration::from_secs(20));
 
