@@ -7,6 +7,7 @@ mod command_line;
 mod conformance;
 mod console;
 mod crash;
+mod developing;
 mod hostile;
 mod identity;
 mod integrations;

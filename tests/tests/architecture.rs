@@ -53,6 +53,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "load",
             "trigger",
             "integrations",
+            // The command line asks servers.
+            "outbound",
         ],
     ),
 ];

@@ -84,7 +84,10 @@ fn a_manifest_has_routes_and_schedules_and_they_outlive_it() {
     let data = temporary.path().join("data");
     let data = data.to_str().expect("UTF-8");
     let server = Serving::start([deployed.as_str(), "--data-dir", data]).expect("a server");
-    for part in ["route order: POST /orders/{id} starts pass", "schedule report: cron(0 2 * * ? *) starts pass"] {
+    for part in [
+        "route order: created, POST /orders/{id} starts pass",
+        "schedule report: created, cron(0 2 * * ? *) starts pass",
+    ] {
         assert!(server.announced.contains(part), "{part}\nis not in\n{}", server.announced);
     }
     let json_type = "content-type: application/json\r\n";

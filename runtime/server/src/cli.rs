@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::commands::{bench, graph, journal, keys, logs, run, serve, test, validate};
+use crate::commands::{
+    bench, deploy, dev, executions, graph, journal, keys, logs, new, run, serve, start, test, validate,
+};
 use crate::terminal;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -20,6 +22,8 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  fleetstep new greetings && cd greetings && fleetstep dev
+      A project that works at once, served and deployed again whenever a file changes.
   fleetstep run examples/orders --workflow orders --input @order.json
       Build the tasks, run one execution in this process and print its output.
   fleetstep serve examples/orders
@@ -30,11 +34,21 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project that works at once
+    New(new::New),
+    /// Serve a directory, watch it, and deploy what changes
+    Dev(dev::Dev),
     /// Serve workflows over HTTP and the AWS wire protocol
     Serve(serve::Serve),
     /// Run one execution in this process and print its output
     Run(run::Run),
-    /// Show the lines of a log file, of one execution or workflow
+    /// Put the functions and workflows of a directory into a running server
+    Deploy(deploy::Deploy),
+    /// Start an execution on a server and print its output
+    Start(start::Start),
+    /// List the executions of a server, or show one with its history
+    Executions(executions::Executions),
+    /// Show a log file, the log of a function, or executions as they end
     Logs(logs::Logs),
     /// Check definitions and show every diagnostic with its place
     Validate(validate::Validate),
@@ -65,8 +79,13 @@ pub const COMPILE: &str = "compile-module";
 #[must_use]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::New(new) => new.execute(),
+        Command::Dev(dev) => dev.execute(),
         Command::Serve(serve) => serve.execute(),
         Command::Run(run) => run.execute(),
+        Command::Deploy(deploy) => deploy.execute(),
+        Command::Start(start) => start.execute(),
+        Command::Executions(executions) => executions.execute(),
         Command::Logs(logs) => logs.execute(),
         Command::Validate(validate) => validate.execute(),
         Command::Test(test) => test.execute(),

@@ -119,6 +119,11 @@ impl Manifest {
 }
 
 impl FunctionEntry {
+    /// What its crate is built for.
+    pub(crate) fn target(&self) -> &str {
+        self.target.as_deref().unwrap_or(crate::guests::DEFAULT_TARGET)
+    }
+
     fn resolve(&mut self, directory: &Path) -> Result<()> {
         if self.target.is_some() && self.module.is_some() {
             bail!("has `target` beside `module`: a finished module is not built");

@@ -9,6 +9,7 @@ use crate::settings::Settings;
 use crate::terminal::{json_lines, progress};
 use anyhow::{Context as _, Result};
 use fleetstep_api::{Drained, Front, Limits, LogSink, Logs, Options, Service};
+use fleetstep_catalog::Catalog;
 use fleetstep_journal::Journal;
 use fleetstep_telemetry::Telemetry;
 use std::net::SocketAddr;
@@ -32,6 +33,15 @@ pub async fn serve<S: Future<Output = ()>>(
     deployment: &Deployment,
     ready: impl FnOnce(SocketAddr) -> S,
 ) -> Result<Drained> {
+    serve_catalog(settings, deployment, |address, _| ready(address)).await
+}
+
+/// The same; `ready` is told of the catalog too, which may be changed while it is served.
+pub(crate) async fn serve_catalog<S: Future<Output = ()>>(
+    settings: &Settings,
+    deployment: &Deployment,
+    ready: impl FnOnce(SocketAddr, &Catalog) -> S,
+) -> Result<Drained> {
     // Before anything is built or changed: an address that is taken, or should not be served to everyone, must not cost
     // the time nor leave a trace.
     settings.exposure.check(settings.listen)?;
@@ -49,12 +59,13 @@ pub async fn serve<S: Future<Output = ()>>(
     deployment.deploy(&runtime.catalog).await?;
     let (journal, unfinished) = journal::open(settings).await?;
     let options = Options { telemetry: telemetry.clone(), ..options(settings, logs.clone(), journal.clone()) };
+    let catalog = runtime.catalog.clone();
     let service = Service::new(runtime.catalog, runtime.engine, options, report);
     let others = others.into_iter().map(|catalog| service.beside(catalog)).collect();
     let (front, audit) = settings.exposure.guard(Front::new(service, others), keys, &settings.region)?;
     let front = if settings.console { with_console(front, &Limits::default()) } else { front };
     let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", settings.listen))?;
-    let stop = ready(listener.local_addr()?);
+    let stop = ready(listener.local_addr()?, &catalog);
     let rerun = tokio::spawn(journal::rerun(front.clone(), unfinished));
     let scheduler = {
         let front = front.clone();

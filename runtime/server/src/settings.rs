@@ -80,6 +80,22 @@ impl FileSettings {
             *path = directory.join(&*path);
         }
     }
+
+    /// Without keys and certificates, for what only this machine reaches.
+    fn unexposed(self) -> Self {
+        Self { keys: None, audit_file: None, tls_cert: None, tls_key: None, insecure_no_authentication: None, ..self }
+    }
+}
+
+/// Flags that a server for development takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DevFlags {
+    /// Address and port to listen on [default: 127.0.0.1:8083]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Folder that keeps what is deployed over a restart [default: nothing is kept]
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
 }
 
 /// Flags that a server takes. Each overrides the manifest.
@@ -328,16 +344,25 @@ impl Settings {
     /// The settings of one execution in this process: in memory, where the manifest's table says that it is.
     pub(crate) fn in_process(file: FileSettings) -> Result<Self> {
         // Nobody reaches it.
-        let file = FileSettings {
-            keys: None,
-            audit_file: None,
-            tls_cert: None,
-            tls_key: None,
-            insecure_no_authentication: None,
-            ..file
-        };
+        let file = file.unexposed();
         let durability = Some(Durability::Memory);
         Self::resolve(ServerFlags { in_memory: true, durability, ..ServerFlags::default() }, file)
+    }
+
+    /// The settings of a server for whoever works on this machine: every history is kept, and nothing over a restart unless
+    /// it is said where.
+    pub(crate) fn of_dev(flags: DevFlags, file: FileSettings) -> Result<Self> {
+        let in_memory = flags.data_dir.is_none();
+        let file = file.unexposed();
+        let flags = ServerFlags {
+            listen: flags.listen,
+            data_dir: flags.data_dir,
+            in_memory,
+            durability: in_memory.then_some(Durability::Memory),
+            history_level: file.history_level.or(Some(Level::All)),
+            ..ServerFlags::default()
+        };
+        Self::resolve(flags, file)
     }
 
     /// The same, with modules compiled by processes of this program: for those that are it.

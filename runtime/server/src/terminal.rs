@@ -5,20 +5,128 @@ use crate::settings::LogFormat;
 use fleetstep_document::{neutral, neutral_line};
 use fleetstep_engine::{Timestamp, clock};
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use terminal_size::{Width, terminal_size_of};
+
+/// Set once nobody reads standard output any more.
+static IS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// A line of result, for a person. A closed pipe on the other side is no error of ours.
 pub(crate) fn result(line: impl Display) {
-    let _closed_pipe = writeln!(io::stdout().lock(), "{}", neutral(&line.to_string()));
+    note_closed(writeln!(io::stdout().lock(), "{}", neutral(&line.to_string())));
 }
 
 /// A line of result that is JSON: exactly as it is, but for what a terminal would act on.
 pub(crate) fn json(line: &str) {
     let mut stdout = io::stdout().lock();
-    let _closed_pipe =
-        if stdout.is_terminal() { writeln!(stdout, "{}", neutral(line)) } else { writeln!(stdout, "{line}") };
+    note_closed(if stdout.is_terminal() { writeln!(stdout, "{}", neutral(line)) } else { writeln!(stdout, "{line}") });
+}
+
+fn note_closed(written: io::Result<()>) {
+    if written.is_err() {
+        IS_CLOSED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether nobody reads the results any more: what would go on for ever may end.
+pub(crate) fn is_closed() -> bool {
+    IS_CLOSED.load(Ordering::Relaxed)
+}
+
+/// How many columns results have; nothing where they go elsewhere than to a terminal.
+pub(crate) fn columns() -> Option<usize> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    terminal_size_of(stdout).map(|(Width(columns), _)| usize::from(columns))
+}
+
+/// What a piece of text is to its reader: on a terminal, a colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Bad,
+    Careful,
+    Quiet,
+    Strong,
+}
+
+impl Tone {
+    /// Of the status of an execution.
+    pub(crate) fn of_status(status: &str) -> Self {
+        match status {
+            "SUCCEEDED" => Self::Good,
+            "RUNNING" => Self::Careful,
+            _ => Self::Bad,
+        }
+    }
+
+    /// The parameters of the sequence that sets it.
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Good => Some("32"),
+            Self::Bad => Some("31"),
+            Self::Careful => Some("33"),
+            Self::Quiet => Some("2"),
+            Self::Strong => Some("1"),
+        }
+    }
+}
+
+/// A line in pieces, each with its tone; what a piece says stays in its line and does nothing to a terminal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Line(Vec<(Tone, String)>);
+
+impl Line {
+    /// Adds a piece.
+    pub(crate) fn with(mut self, tone: Tone, text: impl Display) -> Self {
+        self.0.push((tone, neutral_line(&text.to_string()).to_string()));
+        self
+    }
+
+    /// As a result.
+    pub(crate) fn result(&self) {
+        let mut stdout = io::stdout().lock();
+        let written = writeln!(stdout, "{}", self.written(has_colours(&stdout)));
+        note_closed(written);
+    }
+
+    /// As what is going on.
+    pub(crate) fn progress(&self) {
+        let mut stderr = io::stderr().lock();
+        let written = writeln!(stderr, "{}", self.written(has_colours(&stderr)));
+        drop(written);
+    }
+
+    fn written(&self, has_colours: bool) -> String {
+        let mut written = String::new();
+        for (tone, text) in &self.0 {
+            match tone.code().filter(|_| has_colours && !text.is_empty()) {
+                Some(code) => written.push_str(&format!("\x1b[{code}m{text}\x1b[0m")),
+                None => written.push_str(text),
+            }
+        }
+        written.truncate(written.trim_end().len());
+        written
+    }
+}
+
+impl Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.written(false))
+    }
+}
+
+/// Whether there is somebody to see colours who has not declined them (https://no-color.org).
+fn has_colours(stream: &impl IsTerminal) -> bool {
+    let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether what is going on is said in JSON.
@@ -78,6 +186,11 @@ impl Progress {
         Self { is_terminal: io::stderr().is_terminal(), every, shown: None }
     }
 
+    /// Whether the line is written over again.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
     /// Shows `line` as of `at`, counted from the beginning.
     pub(crate) fn show(&mut self, at: Duration, line: impl Display) {
         let line = line.to_string();
@@ -104,6 +217,13 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_has_the_colours_of_its_tones_and_none_of_its_texts() {
+        let line = Line::default().with(Tone::Bad, "FAILED").with(Tone::Plain, " \x1b[32mfine\n ");
+        assert_eq!(line.written(true), "\x1b[31mFAILED\x1b[0m \\u001b[32mfine\\u000a");
+        assert_eq!(line.written(false), "FAILED \\u001b[32mfine\\u000a");
+    }
 
     #[test]
     fn a_line_in_json_has_its_time_and_its_level() {

@@ -1,9 +1,9 @@
 //! `fleetstep keys`: who may use a server.
 
-use crate::terminal::{progress, result};
+use crate::terminal::{self, progress, result};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use fleetstep_identity::{KeysFile, Scope, UnknownScope};
+use fleetstep_identity::{KeysFile, Listed, Scope, UnknownScope};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,7 +30,11 @@ enum Act {
     /// Add an access key, or a bearer token, and print it
     Add(Add),
     /// List the keys, without their secrets
-    List,
+    List {
+        /// Print JSON, a line for each
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove a key or a token
     Remove {
         /// Its id
@@ -64,9 +68,14 @@ impl KeysCommand {
                 result(shown);
                 progress("the secret is kept nowhere else: it cannot be shown again");
             }
-            Act::List => {
-                for key in KeysFile::open(&self.keys)?.list() {
-                    result(format_args!("{}\t{}\t{}\t{}\t{}", key.kind, key.id, key.account, key.scopes, key.name));
+            Act::List { json } => {
+                for Listed { kind, id, name, account, scopes } in KeysFile::open(&self.keys)?.list() {
+                    if json {
+                        let key = serde_json::json!({"kind": kind, "id": id, "account": account, "scopes": scopes, "name": name});
+                        terminal::json(&key.to_string());
+                        continue;
+                    }
+                    result(format_args!("{kind}\t{id}\t{account}\t{scopes}\t{name}"));
                 }
             }
             Act::Remove { id } => {

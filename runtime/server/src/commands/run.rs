@@ -1,6 +1,7 @@
 //! `fleetstep run`: one execution in this process.
 
 use crate::deploy::Deployment;
+use crate::input;
 use crate::runtime::Runtime;
 use crate::serving::report;
 use crate::settings::Settings;
@@ -10,14 +11,11 @@ use clap::Args;
 use fleetstep_api::{Options, Service};
 use fleetstep_document::Document;
 use fleetstep_engine::{Failure, Outcome, Start};
-use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Exit status of an execution that did not succeed.
-const EXIT_FAILED: u8 = 1;
-/// The service's limit for the input of an execution.
-const INPUT_BYTES_MAX: usize = 262_144;
+pub(crate) const EXIT_FAILED: u8 = 1;
 
 /// Deploys a directory or a definition in memory, runs one execution and prints its output as JSON. Exits with 0
 /// when it succeeded, with 1 when it failed or timed out (error and cause go to standard error).
@@ -44,7 +42,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn execute(self) -> Result<ExitCode> {
-        let input = parsed(&self.read_input()?)?;
+        let input = input::read(&self.input)?;
         let mut deployment = Deployment::at(&self.path)?;
         for function in &self.functions {
             let (name, file) = function.split_once('=').with_context(|| format!("`{function}` is not NAME=FILE"))?;
@@ -54,18 +52,6 @@ impl Run {
         let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = tokio.block_on(run(&deployment, &workflow, input))?;
         Ok(show(outcome))
-    }
-
-    fn read_input(&self) -> Result<Vec<u8>> {
-        if self.input == "-" {
-            let mut text = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut text).context("cannot read standard input")?;
-            return Ok(text);
-        }
-        match self.input.strip_prefix('@') {
-            Some(file) => std::fs::read(file).with_context(|| format!("cannot read the input from {file}")),
-            None => Ok(self.input.clone().into_bytes()),
-        }
     }
 
     fn chosen(&self, deployment: &Deployment) -> Result<String> {
@@ -78,13 +64,6 @@ impl Run {
             (None, _) => bail!("say which with --workflow: {}", names.join(", ")),
         }
     }
-}
-
-fn parsed(input: &[u8]) -> Result<Document> {
-    if input.len() > INPUT_BYTES_MAX {
-        bail!("the input has {} bytes: {INPUT_BYTES_MAX} are the most that an execution takes", input.len());
-    }
-    Document::parse(input).context("the input is no JSON")
 }
 
 async fn run(deployment: &Deployment, workflow: &str, input: Document) -> Result<Outcome> {
@@ -123,16 +102,4 @@ fn show(outcome: Outcome) -> ExitCode {
         progress(cause);
     }
     ExitCode::from(EXIT_FAILED)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_input_has_a_largest_size() {
-        let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2)).into_bytes();
-        assert!(parsed(&text(INPUT_BYTES_MAX)).is_ok());
-        assert!(parsed(&text(INPUT_BYTES_MAX + 1)).unwrap_err().to_string().contains("262145 bytes"));
-    }
 }

@@ -49,7 +49,8 @@ impl Serve {
     }
 }
 
-fn say_what_was_cut(settings: &Settings, drained: Drained) {
+/// Tells what did not come to its end.
+pub(crate) fn say_what_was_cut(settings: &Settings, drained: Drained) {
     if drained.executions_cut + drained.connections_cut > 0 {
         progress(format_args!(
             "stopped with {} executions and {} connections cut after {} s",
@@ -84,7 +85,7 @@ fn announce(settings: &Settings, address: SocketAddr) {
 const EXIT_CUT: i32 = 1;
 
 /// Ready at SIGTERM or Ctrl-C, both of which are listened to when this returns. A second one does not wait for what runs.
-fn stop_signal() -> impl Future<Output = ()> {
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
     let mut signals = Signals::listen();
     async move {
         signals.next().await;

@@ -77,7 +77,7 @@ impl Validate {
     fn show(&self, file: &Path, source: &str, compilation: &Compilation) {
         for diagnostic in &compilation.diagnostics {
             if self.json {
-                terminal::json(&as_json(file, diagnostic));
+                terminal::json(&as_json(file, diagnostic).to_string());
             } else {
                 terminal::result(code_frame(&file.display().to_string(), source, diagnostic));
             }
@@ -85,7 +85,8 @@ impl Validate {
     }
 }
 
-fn as_json(file: &Path, diagnostic: &fleetstep_asl::Diagnostic) -> String {
+/// A diagnostic for programs.
+pub(crate) fn as_json(file: &Path, diagnostic: &fleetstep_asl::Diagnostic) -> serde_json::Value {
     let span = diagnostic.span.as_ref();
     serde_json::json!({
         "file": file.display().to_string(),
@@ -97,7 +98,6 @@ fn as_json(file: &Path, diagnostic: &fleetstep_asl::Diagnostic) -> String {
         "column": span.map(|span| span.column),
         "hint": diagnostic.hint,
     })
-    .to_string()
 }
 
 fn summary(files: usize, errors: usize, warnings: usize) -> String {

@@ -1,41 +1,13 @@
-//! `fleetstep logs`: what a server logged, line by line.
+//! A log file, line by line.
 
-use crate::terminal::json;
+use super::Logs;
+use crate::terminal::{is_closed, json};
 use anyhow::{Context as _, Result};
-use clap::Args;
 use fleetstep_document::Document;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::Path;
 use std::time::Duration;
-
-/// Prints lines of a log file as they are: all of them, or those of one execution or workflow.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  fleetstep serve --log-file executions.log
-  fleetstep logs executions.log --execution arn:aws:states:us-east-1:000000000000:express:orders:…
-  fleetstep logs executions.log --workflow orders --type ExecutionFailed
-
-A line is one event; what is logged is said by the loggingConfiguration of a state machine.")]
-pub(crate) struct Logs {
-    /// The file; - reads standard input
-    #[arg(value_name = "FILE|-")]
-    file: PathBuf,
-    /// Only of the execution with this ARN
-    #[arg(long, value_name = "ARN")]
-    execution: Option<String>,
-    /// Only of executions of this workflow
-    #[arg(long, value_name = "NAME")]
-    workflow: Option<String>,
-    /// Only events of this type
-    #[arg(long = "type", value_name = "TYPE")]
-    kind: Option<String>,
-    /// Go on with lines as they are written, until it is interrupted
-    #[arg(long, short)]
-    follow: bool,
-}
 
 /// How often the end of a file is looked at again, when the end of the wanted execution is not there yet.
 const LOOKS_MAX: u32 = 25;
@@ -51,15 +23,15 @@ struct Seen {
 }
 
 impl Logs {
-    pub(crate) fn execute(self) -> Result<ExitCode> {
-        let unreadable = || format!("cannot read {}", self.file.display());
-        let printed = if self.file.as_os_str() == "-" {
+    /// The wanted lines of a file, or of standard input.
+    pub(super) fn print_file(&self, file: &Path) -> Result<()> {
+        let unreadable = || format!("cannot read {}", file.display());
+        let printed = if file.as_os_str() == "-" {
             self.print(io::stdin().lock(), false)
         } else {
-            self.print(BufReader::new(File::open(&self.file).with_context(unreadable)?), true)
+            self.print(BufReader::new(File::open(file).with_context(unreadable)?), true)
         };
-        printed.with_context(unreadable)?;
-        Ok(ExitCode::SUCCESS)
+        printed.with_context(unreadable)
     }
 
     /// Prints the wanted lines up to the end; the end of what `may_grow` is looked at more than once.
@@ -68,7 +40,7 @@ impl Logs {
         loop {
             lines.read_until(b'\n', &mut line)?;
             let is_whole = line.last() == Some(&b'\n');
-            let is_over = !may_grow || !self.follow && (has_ended || looks == LOOKS_MAX);
+            let is_over = !may_grow || is_closed() || !self.follow && (has_ended || looks == LOOKS_MAX);
             if is_whole || is_over {
                 let text = String::from_utf8_lossy(line.trim_ascii_end());
                 let seen = self.look_at(&text);
@@ -120,7 +92,7 @@ mod tests {
         let of = |execution: Option<&str>, workflow: Option<&str>, kind: Option<&str>| {
             let text = |text: Option<&str>| text.map(str::to_owned);
             let (execution, workflow, kind) = (text(execution), text(workflow), text(kind));
-            Logs { file: PathBuf::new(), execution, workflow, kind, follow: false }.look_at(line)
+            Logs { execution, workflow, kind, ..Logs::default() }.look_at(line)
         };
         let is_wanted = |execution, workflow, kind| of(execution, workflow, kind).is_wanted;
         assert!(is_wanted(None, None, None));
