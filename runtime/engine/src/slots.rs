@@ -2,7 +2,7 @@
 
 /// Slots that are allocated together. Nothing is ever moved to make room, since a table that doubles would need three
 /// times its size for a moment, with a million executions in it.
-const CHUNK_SLOTS: usize = 1_024;
+pub(crate) const CHUNK_SLOTS: usize = 1_024;
 
 /// Values by a small number, which stays theirs until they are removed.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Which execution of a shard is due next.
 
+use crate::slots::CHUNK_SLOTS;
 use fleetstep_machine::Timestamp;
 
 /// Bits of a time that one level looks at.
@@ -26,8 +27,8 @@ const HEAD: u32 = 1 << 31;
 /// digits with the wheel, so that the first list of the lowest level in use is the earliest of all.
 #[derive(Debug)]
 pub(crate) struct Wheel {
-    /// By slot.
-    entries: Vec<Entry>,
+    /// By slot, in chunks as long as those of [`Slots`](crate::slots::Slots), and for the same reason.
+    entries: Vec<Box<[Entry; CHUNK_SLOTS]>>,
     /// The first entry of each list.
     heads: Box<[u32; FALLING + 1]>,
     /// Which lists of a level have entries.
@@ -42,6 +43,11 @@ struct Entry {
     next: u32,
     /// The entry before, or the list where it is the first; [`NONE`] while it is not set.
     before: u32,
+}
+
+impl Entry {
+    /// In no list.
+    const UNSET: Self = Self { at: 0, next: NONE, before: NONE };
 }
 
 /// What a turn of the wheel came to.
@@ -67,25 +73,25 @@ impl Wheel {
 
     /// Sets the time of a slot, whether or not it has one.
     pub(crate) fn set(&mut self, slot: u32, at: Timestamp) {
-        let index = slot as usize;
-        if index >= self.entries.len() {
-            self.entries.resize(index + 1, Entry { at: 0, next: NONE, before: NONE });
+        let chunks = slot as usize / CHUNK_SLOTS + 1;
+        if chunks > self.entries.len() {
+            self.entries.resize_with(chunks, || Box::new([Entry::UNSET; CHUNK_SLOTS]));
         }
         let at = ticks(at);
-        let entry = self.entries[index];
+        let entry = *self.entry(slot);
         if entry.before != NONE {
             if entry.at == at {
                 return;
             }
             self.unlink(slot);
         }
-        self.entries[index].at = at;
+        self.entry_mut(slot).at = at;
         self.link(slot);
     }
 
     /// Forgets the time of a slot, if it has one.
     pub(crate) fn clear(&mut self, slot: u32) {
-        if self.entries.get(slot as usize).is_some_and(|entry| entry.before != NONE) {
+        if (slot as usize / CHUNK_SLOTS) < self.entries.len() && self.entry(slot).before != NONE {
             self.unlink(slot);
         }
     }
@@ -130,7 +136,15 @@ impl Wheel {
     /// How many slots have a time.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.before != NONE).count()
+        self.entries.iter().flat_map(|chunk| chunk.iter()).filter(|entry| entry.before != NONE).count()
+    }
+
+    fn entry(&self, slot: u32) -> &Entry {
+        &self.entries[slot as usize / CHUNK_SLOTS][slot as usize % CHUNK_SLOTS]
+    }
+
+    fn entry_mut(&mut self, slot: u32) -> &mut Entry {
+        &mut self.entries[slot as usize / CHUNK_SLOTS][slot as usize % CHUNK_SLOTS]
     }
 
     /// The level, the list and the first time of the earliest list with entries.
@@ -147,7 +161,7 @@ impl Wheel {
         let first = std::mem::replace(&mut self.heads[list], NONE);
         self.used[level] &= !(1 << (list % LISTS));
         self.heads[FALLING] = first;
-        self.entries[first as usize].before = HEAD | FALLING as u32;
+        self.entry_mut(first).before = HEAD | FALLING as u32;
     }
 
     fn fall(&mut self) -> Turned {
@@ -164,7 +178,7 @@ impl Wheel {
 
     /// Puts an entry, which is in no list, where its time belongs. What is due already is due now.
     fn link(&mut self, slot: u32) {
-        let at = self.entries[slot as usize].at.max(self.time);
+        let at = self.entry(slot).at.max(self.time);
         let differing = 63 - ((at ^ self.time) | 1).leading_zeros();
         let level = (differing / BITS) as usize;
         let digit = (at >> (level as u32 * BITS)) as usize % LISTS;
@@ -172,19 +186,19 @@ impl Wheel {
         self.used[level] |= 1 << digit;
         let next = std::mem::replace(&mut self.heads[list], slot);
         if next != NONE {
-            self.entries[next as usize].before = slot;
+            self.entry_mut(next).before = slot;
         }
-        let entry = &mut self.entries[slot as usize];
+        let entry = self.entry_mut(slot);
         (entry.next, entry.before) = (next, HEAD | list as u32);
     }
 
     fn unlink(&mut self, slot: u32) {
-        let Entry { next, before, .. } = self.entries[slot as usize];
+        let Entry { next, before, .. } = *self.entry(slot);
         if next != NONE {
-            self.entries[next as usize].before = before;
+            self.entry_mut(next).before = before;
         }
         if before & HEAD == 0 {
-            self.entries[before as usize].next = next;
+            self.entry_mut(before).next = next;
         } else {
             let list = (before & !HEAD) as usize;
             self.heads[list] = next;
@@ -192,7 +206,7 @@ impl Wheel {
                 self.used[list / LISTS] &= !(1 << (list % LISTS));
             }
         }
-        self.entries[slot as usize].before = NONE;
+        self.entry_mut(slot).before = NONE;
     }
 }
 
