@@ -9,7 +9,7 @@ use crate::{modules, step};
 use anyhow::{Context as _, Result, bail};
 use fleetstep_catalog::{Runnable, StateMachine};
 use fleetstep_document::Document;
-use fleetstep_engine::{Engine, OnFinish, Outcome, Start};
+use fleetstep_engine::{Engine, OnFinish, Outcome, Program, Start};
 use fleetstep_server::deploy::Deployment;
 use fleetstep_server::runtime::Runtime;
 use fleetstep_server::settings::Settings;
@@ -38,6 +38,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Report> {
         anyhow::Ok(runtime)
     })?;
     let mut figures = passes(&runtime, tokio.handle(), plan)?;
+    figures.extend(three(&runtime, tokio.handle(), plan)?);
     figures.extend(tasks(&runtime, tokio.handle(), plan)?);
     figures.extend(map(&runtime, tokio.handle(), plan)?);
     Ok(Report::of("Whole executions, in process, by CPU time", figures))
@@ -101,6 +102,29 @@ fn passes(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>
     Ok(figures)
 }
 
+/// Three states that look into the order, in both languages: what the same costs over HTTP beside one Pass.
+fn three(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>> {
+    let (machine, single) = machine(runtime, "pass")?;
+    let definitions = [
+        ("JSONPath", "jsonpath", modules().join("workflows").join("three.asl.json")),
+        ("JSONata", "jsonata", crate::home().join("workload").join("three-jsonata.asl.json")),
+    ];
+    let mut figures = Vec::with_capacity(definitions.len());
+    for (language, name, file) in definitions {
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let runnable = Runnable { program: Arc::new(program(&text)?), ..single.clone() };
+        let nanos = nanos(plan.rounds, plan.count(PASSES), || whole(handle, &runtime.engine, &machine, &runnable))?;
+        let what = format!("three states with a Choice, {language}, parsed and written");
+        figures.push(Figure::lower(format!("inprocess.three-{name}"), what, "ns", &nanos));
+    }
+    Ok(figures)
+}
+
+fn program(text: &str) -> Result<Program> {
+    let compilation = fleetstep_asl::compile(text, &fleetstep_asl::Options::default());
+    Ok(compilation.compiled.with_context(|| format!("{:?}", compilation.diagnostics))?.program)
+}
+
 /// One execution from text to text.
 pub(crate) fn whole(handle: &Handle, engine: &Engine, machine: &StateMachine, runnable: &Runnable) -> Result<()> {
     // As the API reads an input.
@@ -145,9 +169,7 @@ fn map(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>> {
     let (machine, single) = machine(runtime, "pass")?;
     let text = r#"{"StartAt":"All","States":{"All":{"Type":"Map","End":true,
         "ItemProcessor":{"StartAt":"One","States":{"One":{"Type":"Pass","End":true}}}}}}"#;
-    let compilation = fleetstep_asl::compile(text, &fleetstep_asl::Options::default());
-    let compiled = compilation.compiled.with_context(|| format!("{:?}", compilation.diagnostics))?;
-    let all = Runnable { program: Arc::new(compiled.program), ..single.clone() };
+    let all = Runnable { program: Arc::new(program(text)?), ..single.clone() };
     let items: Vec<_> = (0..ITEMS).map(|at| Document::parse(format!(r#"{{"item":{at}}}"#).as_bytes())).collect();
     let items = Document::from(items.into_iter().collect::<Result<Vec<_>, _>>()?);
     let identity = machine.identity(None);

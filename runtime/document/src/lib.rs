@@ -12,6 +12,7 @@ mod number;
 mod object;
 mod parse;
 mod plain;
+mod raw;
 mod scan;
 mod value;
 mod write;

@@ -1,9 +1,15 @@
 //! JSON text to documents, in one pass (RFC 8259, nothing more lenient).
 
 use crate::object::same_key;
+use crate::raw::Member;
 use crate::scan::{is_special, special, specials};
 use crate::{DEPTH_MAX, Document, Object, Text};
 use std::ops::Range;
+
+/// A text that is no longer is shared by what stands in it, however little that is.
+const SHARED_BYTES_MAX: usize = 512;
+/// Members that most objects have no more of.
+const MEMBERS_USUAL: usize = 8;
 
 /// Why a text is not a JSON document, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +80,39 @@ pub(crate) fn look_into(text: &Text, place: Range<usize>) -> Document {
     let mut parser = Parser::new(&text[..place.end]);
     parser.at = place.start;
     parser.kept_in = Some(text);
+    parser.value().expect("the text was checked when the document was made")
+}
+
+/// Where the members are of what stands at `place` of a text that was checked: nothing where it is no object, has more
+/// than so many, or has a name with an escape.
+pub(crate) fn members(text: &Text, place: Range<usize>, members_max: usize) -> Option<Box<[Member]>> {
+    let mut parser = Parser::new(&text[..place.end]);
+    parser.at = place.start;
+    let mut members = Vec::with_capacity(MEMBERS_USUAL);
+    if !parser.took(b'{') {
+        return None;
+    }
+    // A text that is kept has no space between its parts.
+    while !parser.took(b'}') {
+        parser.took(b',');
+        let name = parser.at + 1..special(parser.bytes, parser.at + 1);
+        if members.len() == members_max || parser.bytes[name.end] != b'"' {
+            return None;
+        }
+        parser.at = name.end + 2;
+        let start = parser.at;
+        parser.skip_value();
+        members.push(Member::new(name, start..parser.at));
+    }
+    Some(members.into())
+}
+
+/// Reads the value of a member that stands at `place` of a text that was checked: an array or an object stays text.
+pub(crate) fn look_at(text: &Text, place: Range<usize>) -> Document {
+    let mut parser = Parser::new(&text[..place.end]);
+    parser.at = place.start;
+    parser.kept_in = Some(text);
+    parser.depth = 1;
     parser.value().expect("the text was checked when the document was made")
 }
 
@@ -190,13 +229,13 @@ impl<'a> Parser<'a> {
 
     /// An array or an object within an object that is being looked into: it stays text.
     ///
-    /// It shares the text if it is the better part of it, and else has a copy: so a document never keeps a text that
-    /// is much longer than itself, and all copies together are no longer than the text.
+    /// It shares the text if that is short or it is the better part of it, and else has a copy: so a document never
+    /// keeps a long text that is much longer than itself, and all copies together are no longer than the text.
     fn kept(&mut self) -> Document {
         let text = self.kept_in.expect("a text that is kept is looked into");
         let start = self.at;
         let depth = self.skip();
-        if (self.at - start) * 2 > text.len() {
+        if text.len() <= SHARED_BYTES_MAX || (self.at - start) * 2 > text.len() {
             return Document::raw(text.clone(), start..self.at, depth);
         }
         Document::raw(Text::from(&self.text[start..self.at]), 0..self.at - start, depth)
@@ -281,17 +320,39 @@ impl<'a> Parser<'a> {
         self.fail(character.map_or(ParseErrorKind::UnexpectedEnd, ParseErrorKind::UnexpectedCharacter))
     }
 
+    /// Goes behind the value at `self.at`, which was checked.
+    fn skip_value(&mut self) {
+        match self.bytes[self.at] {
+            b'{' | b'[' => {
+                self.skip();
+            }
+            b'"' => {
+                self.skip_string();
+                self.at += 1;
+            }
+            // A number or a word: what ends it is no part of either.
+            _ => {
+                let rest = &self.bytes[self.at..];
+                self.at += rest.iter().position(|byte| matches!(byte, b',' | b'}')).unwrap_or(rest.len());
+            }
+        }
+    }
+
+    /// Goes from the quote that begins a string, which was checked, to the one that ends it.
+    #[inline]
+    fn skip_string(&mut self) {
+        self.at = special(self.bytes, self.at + 1);
+        while self.bytes[self.at] == b'\\' {
+            self.at = special(self.bytes, self.at + 2);
+        }
+    }
+
     /// Goes behind the array or object at `self.at`, which was checked, and says how many levels it has.
     fn skip(&mut self) -> u8 {
         let (mut depth, mut deepest) = (0_u8, 0);
         loop {
             match self.bytes[self.at] {
-                b'"' => {
-                    self.at = special(self.bytes, self.at + 1);
-                    while self.bytes[self.at] == b'\\' {
-                        self.at = special(self.bytes, self.at + 2);
-                    }
-                }
+                b'"' => self.skip_string(),
                 b'{' | b'[' => {
                     depth += 1;
                     deepest = deepest.max(depth);

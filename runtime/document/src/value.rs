@@ -1,9 +1,10 @@
 //! The value itself.
 
 use crate::extent::ExtentCell;
-use crate::{Number, Object, ParseError, Text, parse, plain};
+use crate::raw::Raw;
+use crate::{Number, Object, ParseError, Text, plain};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// One JSON value. A clone shares, a change copies what it must.
 #[derive(Clone)]
@@ -25,29 +26,6 @@ enum Repr {
     Array(Arc<Array>),
     Object(Arc<Object>),
     Raw(Arc<Raw>),
-}
-
-/// An array or an object as its text, in the form in which [`Document::write_json`] would write it.
-struct Raw {
-    /// The text in which it stands, and where.
-    text: Text,
-    start: u32,
-    end: u32,
-    /// How many levels of arrays and objects it has.
-    depth: u8,
-    /// What it says, once somebody looked.
-    document: OnceLock<Document>,
-}
-
-impl Raw {
-    fn text(&self) -> &str {
-        &self.text[self.start as usize..self.end as usize]
-    }
-
-    #[cold]
-    fn look(&self) -> &Document {
-        self.document.get_or_init(|| parse::look_into(&self.text, self.start as usize..self.end as usize))
-    }
 }
 
 /// The elements of an array, and what is known of their size.
@@ -124,8 +102,7 @@ impl Document {
 
     /// What stands at a place of a text, which was checked, and has so many levels.
     pub(crate) fn raw(text: Text, place: Range<usize>, depth: u8) -> Self {
-        let (start, end) = (place.start as u32, place.end as u32);
-        Self(Repr::Raw(Arc::new(Raw { text, start, end, depth, document: OnceLock::new() })))
+        Self(Repr::Raw(Arc::new(Raw::new(text, place, depth))))
     }
 
     /// A number from its text, which must follow the JSON grammar; the text is kept where printing the value
@@ -265,12 +242,7 @@ impl Document {
     #[inline]
     fn take_apart(&mut self) {
         if let Repr::Raw(raw) = &mut self.0 {
-            raw.look();
-            let document = match Arc::get_mut(raw) {
-                Some(raw) => raw.document.take(),
-                None => raw.document.get().cloned(),
-            };
-            *self = document.expect("it has been looked into");
+            *self = Raw::taken(raw);
         }
     }
 
@@ -293,7 +265,7 @@ impl Document {
     /// The text to share, of a document that is kept as the whole of its text.
     pub(crate) fn as_whole_text(&self) -> Option<&Text> {
         match &self.0 {
-            Repr::Raw(raw) if raw.end as usize - raw.start as usize == raw.text.len() => Some(&raw.text),
+            Repr::Raw(raw) => raw.whole_text(),
             _ => None,
         }
     }
@@ -314,15 +286,9 @@ impl Document {
         // What calls anything is called last: the walk along a path saves no registers for it.
         match &self.0 {
             Repr::Object(object) => object.get(key),
-            Repr::Raw(_) => self.get_in_text(key),
+            Repr::Raw(raw) => raw.member(key),
             _ => None,
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn get_in_text(&self, key: &str) -> Option<&Document> {
-        self.as_object()?.get(key)
     }
 
     /// The element at `index`, if it is an array that long.

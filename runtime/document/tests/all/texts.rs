@@ -2,7 +2,7 @@
 
 use crate::{SEEDS, json, random_value};
 use fastrand::Rng;
-use fleetstep_document::{Document, Text, write_string};
+use fleetstep_document::{Document, Text, View, write_string};
 
 /// Texts that are written as they stand, and texts that are not.
 const TEXTS: &[(&str, &str)] = &[
@@ -44,6 +44,8 @@ fn a_text_is_written_the_same_whether_or_not_it_was_looked_into() {
     check(&deep);
     check(&format!("{{{}}}", keys.trim_end_matches(',')));
     check(&format!("{{{keys}\"key 7\":0}}"));
+    check(r#"{"a":{"b":{"c":[1,{"d":"e\n"}]}},"q\"":1,"s":"\\","n":-1.5}"#);
+    check(r#"{"a":{"b":{"c":[1,{"d":"e\n"}],"f":true}},"s":"\\\"","n":-1.5,"last":null}"#);
 }
 
 #[test]
@@ -81,10 +83,27 @@ fn check(text: &str) {
     list.as_array_mut().expect("it is a list").push(lazy.clone());
     assert_eq!(list.json_len(), lazy.to_json().len() + 2, "{text}");
     held(&lazy);
+    members(&lazy, &parsed);
     assert_eq!(lazy, parsed, "{text}");
     assert_eq!(lazy.type_name(), parsed.type_name(), "{text}");
     assert_eq!(lazy.to_json(), parsed.to_json(), "{text}");
     held(&parsed);
+}
+
+/// Whoever asks for one member of a text has what the others have, at every level, before and after the whole is taken apart.
+fn members(lazy: &Document, parsed: &Document) {
+    let View::Object(object) = parsed.view() else { return };
+    let again = Document::parse_text(&lazy.to_json_text()).expect("it is JSON");
+    for (name, value) in object.iter() {
+        for document in [lazy, &again] {
+            let found = document.get(name).unwrap_or_else(|| panic!("{name:?} of {parsed}"));
+            assert_eq!(found.to_json(), value.to_json());
+            members(found, value);
+            assert_eq!(found, value);
+        }
+        again.as_object();
+        assert_eq!(lazy.get(&format!("{name} ")), parsed.get(&format!("{name} ")));
+    }
 }
 
 /// What holds the document is a string whose value is its JSON.
