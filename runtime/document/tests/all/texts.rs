@@ -101,7 +101,7 @@ fn members(lazy: &Document, parsed: &Document) {
             members(found, value);
             assert_eq!(found, value);
         }
-        again.as_object();
+        let _ = again.as_object();
         assert_eq!(lazy.get(&format!("{name} ")), parsed.get(&format!("{name} ")));
     }
 }
