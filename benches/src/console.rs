@@ -1,10 +1,17 @@
 //! What the console costs a server under load, and how long its pages take meanwhile.
+//!
+//! The cost is told by processor time, not by throughput: on a shared machine throughput swings by more than the console
+//! takes. Slices of the same load without and with somebody who looks follow each other closely, in the order A B B A, so
+//! that what drifts meets both alike; of each slice, the server's processor time for a start is compared. Beside that, what
+//! the looking takes of an idle server is counted by itself, as a share of what the server takes under load.
 
 use crate::bench::Plan;
 use crate::figure::{Figure, Report};
 use crate::http::{fleetstep, start_sync};
 use crate::load::{ask, closed_loop};
 use crate::pin::Pin;
+use crate::process::threads_of;
+use crate::server::Server;
 use crate::step;
 use anyhow::{Context as _, Result, ensure};
 use fleetstep_engine::clock;
@@ -26,6 +33,10 @@ const PAGES: [&str; 4] = ["/console", "/console/workflows/pass", "/console/execu
 const EVERY: Duration = Duration::from_millis(500);
 /// Executions that are in the cache before anything is measured.
 const EXECUTIONS: u64 = 10_000;
+/// Slices of a round: without and with somebody who looks.
+const SLICES: [bool; 8] = [false, true, true, false, false, true, true, false];
+/// How often all pages are asked for where their cost is counted alone.
+const VISITS: u32 = 50;
 
 /// The figures.
 pub(crate) fn measure(plan: &Plan) -> Result<Report> {
@@ -33,18 +44,15 @@ pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     let server = fleetstep(&Pin::Shared("whoever looks at pages does so beside the load".to_owned()))?;
     let request = start_sync("pass", step::ORDER);
     let time = Duration::from_secs_f64(plan.seconds);
-    let (mut costs, mut slowest, mut medians) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut slowest, mut medians) = (Vec::new(), Vec::new());
+    let mut costs = Costs::default();
     tokio.block_on(async {
         let mut filled = 0;
         while filled < EXECUTIONS {
             filled += closed_loop(server.address, &request, CONNECTIONS, Duration::from_millis(500)).await?.requests;
         }
         for _ in 0..plan.rounds {
-            let alone = closed_loop(server.address, &request, CONNECTIONS, time).await?.rate();
-            let somebody = [tokio::spawn(look(server.address)), tokio::spawn(watch(server.address))];
-            let watched = closed_loop(server.address, &request, CONNECTIONS, time).await?.rate();
-            somebody.iter().for_each(tokio::task::JoinHandle::abort);
-            costs.push((1.0 - watched / alone) * 100.0);
+            costs.round(&server, &request, time).await?;
             let mut took = under_load(server.address, time).await?;
             took.sort_unstable_by(f64::total_cmp);
             medians.push(took[took.len() / 2]);
@@ -56,14 +64,82 @@ pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     let figures = vec![
         Figure::lower("console.page-slowest", format!("slowest page of the console, {load} under way"), "ms", &slowest),
         Figure::lower("console.page", format!("a page, {load} under way"), "ms", &medians),
-        Figure::lower("console.cost", "throughput that one who looks takes away", "%", &costs),
+        Figure::lower("console.cost", "processor time for a start that one who looks adds", "%", &costs.processor),
+        Figure::lower(
+            "console.share",
+            "what looking takes of the server, of what it takes under load",
+            "%",
+            &costs.share,
+        ),
+        Figure::lower("console.throughput", "throughput that one who looks takes away", "%", &costs.throughput),
     ];
     let mut report = Report::of("The console under load", figures);
     report.notes.push(format!(
         "{EXECUTIONS} executions in the cache and more; {PAGES:?} and the newest execution, one every {EVERY:?}; for the cost, \
-         one page is live beside that."
+         one page is live beside that. Slices without and with somebody who looks follow each other as A B B A; processor \
+         time is that of the server's threads."
     ));
     Ok(report)
+}
+
+/// What somebody who looks costs, in percent, round by round.
+#[derive(Default)]
+struct Costs {
+    processor: Vec<f64>,
+    share: Vec<f64>,
+    throughput: Vec<f64>,
+}
+
+/// The slices of one kind in a round.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    starts: u64,
+    seconds: f64,
+    processor_seconds: f64,
+}
+
+impl Costs {
+    async fn round(&mut self, server: &Server, request: &[u8], time: Duration) -> Result<()> {
+        let mut sums = [Sum::default(); 2];
+        for is_watched in SLICES {
+            let somebody =
+                is_watched.then(|| [tokio::spawn(look(server.address)), tokio::spawn(watch(server.address))]);
+            let (before, _) = threads_of(server.pid())?;
+            let seen = closed_loop(server.address, request, CONNECTIONS, time / SLICES.len() as u32 * 2).await?;
+            let (after, _) = threads_of(server.pid())?;
+            somebody.iter().flatten().for_each(tokio::task::JoinHandle::abort);
+            let sum = &mut sums[usize::from(is_watched)];
+            sum.starts += seen.requests;
+            sum.seconds += seen.elapsed.as_secs_f64();
+            sum.processor_seconds += after.saturating_sub(before).as_secs_f64();
+        }
+        let [alone, watched] = sums;
+        let each = |sum: Sum| sum.processor_seconds / sum.starts as f64;
+        let rate = |sum: Sum| sum.starts as f64 / sum.seconds;
+        self.processor.push((each(watched) / each(alone) - 1.0) * 100.0);
+        self.throughput.push((1.0 - rate(watched) / rate(alone)) * 100.0);
+        let under_load = alone.processor_seconds / alone.seconds;
+        self.share.push(looking(server).await? / under_load * 100.0);
+        Ok(())
+    }
+}
+
+/// How many seconds of processor time a server that does nothing else takes in a second for somebody who looks.
+async fn looking(server: &Server) -> Result<f64> {
+    let processor = || anyhow::Ok(threads_of(server.pid())?.0);
+    let before = processor()?;
+    for _ in 0..VISITS {
+        for page in PAGES {
+            ask(server.address, &get(page, "text/html")).await?;
+        }
+    }
+    let a_page = (processor()? - before).as_secs_f64() / f64::from(VISITS) / PAGES.len() as f64;
+    let watching = tokio::spawn(watch(server.address));
+    let (before, began) = (processor()?, clock::instant());
+    tokio::time::sleep(EVERY * 8).await;
+    let live = (processor()? - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    watching.abort();
+    Ok(a_page / EVERY.as_secs_f64() + live)
 }
 
 /// The times of pages, in milliseconds, while an open loop keeps its rate.

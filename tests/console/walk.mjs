@@ -1,11 +1,11 @@
 // Walks through the console in a browser, as a person would, and looks at each page on a phone and on a desktop, light
-// and dark: walk.mjs ADDRESS MODULE FOLDER. Ends with a line that says how much was looked at, or with what is wrong.
+// and dark: walk.mjs ADDRESS MODULE FAILING FOLDER, the second of two modules being one that fails. Ends with a line that says how much was looked at, or with what is wrong.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { chromium } from "playwright-core";
 
-const [address, module, folder] = process.argv.slice(2);
+const [address, module, failing, folder] = process.argv.slice(2);
 const executablePath = process.env.FLEETSTEP_CHROMIUM ?? "/usr/bin/chromium";
 const args = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -43,6 +43,42 @@ const definition = {
   },
 };
 
+/** Branches, and iterations of which one fails. */
+const branched = {
+  StartAt: "Both",
+  States: {
+    Both: {
+      Type: "Parallel",
+      Branches: [
+        { StartAt: "Calls", States: { Calls: { Type: "Task", Resource: "arn:aws:lambda:us-east-1:000000000000:function:walk", End: true } } },
+        { StartAt: "Passes", States: { Passes: { Type: "Pass", Result: { passed: true }, End: true } } },
+      ],
+      ResultPath: "$.both",
+      Next: "Each",
+    },
+    Each: {
+      Type: "Map",
+      ItemsPath: "$.items",
+      MaxConcurrency: 1,
+      ItemProcessor: {
+        StartAt: "Is it good?",
+        States: {
+          "Is it good?": {
+            Type: "Choice",
+            Choices: [{ Variable: "$", NumericLessThan: 3, Next: "Good" }],
+            Default: "Bad",
+          },
+          Good: { Type: "Succeed" },
+          Bad: { Type: "Fail", Error: "Walk.Bad", Cause: "It is not good" },
+        },
+      },
+      Catch: [{ ErrorEquals: ["States.ALL"], ResultPath: "$.problem", Next: "Told" }],
+      Next: "Told",
+    },
+    Told: { Type: "Pass", End: true },
+  },
+};
+
 /** The status that a page of an execution tells. */
 const status = () => page.locator("#summary .status").innerText();
 const state = (name) => page.locator(`#diagram g[data-state="${name}"]`);
@@ -67,6 +103,22 @@ async function refusedUpload() {
   await page.setInputFiles("#module", { name: "no.wasm", mimeType: "application/wasm", buffer: Buffer.from("no") });
   await page.waitForSelector("#upload-state.bad");
   assert.match(await page.locator("#upload-state").innerText(), /InvalidModule/);
+}
+
+/** A call of the AWS protocol, by someone else. */
+async function aws(operation, body) {
+  const headers = { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AWSStepFunctions.${operation}` };
+  const answer = await page.request.post(address, { headers, data: JSON.stringify(body) });
+  assert.ok(answer.ok(), `${operation}: ${await answer.text()}`);
+  return answer.json();
+}
+
+/** A start by someone else: the execution's ARN. */
+async function startElsewhere(workflow, input) {
+  const answer = await page.request.post(`${address}/v1/workflows/${workflow}/run`, {
+    headers: { "content-type": "application/json" }, data: JSON.stringify(input),
+  });
+  return answer.headers()["fleetstep-execution-arn"];
 }
 
 async function deploy() {
@@ -113,11 +165,79 @@ async function failed() {
   await page.click("text=Run again with this input");
   await page.waitForURL((url) => url.href !== first);
   assert.equal(await status(), "Failed");
+  assert.match(await page.locator("#timeline").innerText(), /Is it right\?[^]*Refuse/);
+  assert.match(await page.locator("#cost").innerText(), /AWS Express would cost\s+\$0\.0000011/i);
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download as a replay file")]);
-  const replay = JSON.parse(readFileSync(await download.path(), "utf8"));
-  assert.equal(replay.execution.error, "Walk.Refused");
-  assert.ok(replay.history.events.length >= 4);
+  await download.saveAs(`${folder}/failed.replay.json`);
+  const replay = JSON.parse(readFileSync(`${folder}/failed.replay.json`, "utf8"));
+  assert.deepEqual([replay.fleetstepReplay, replay.status], [1, "FAILED"]);
+  assert.equal(replay.events.at(-1).error, "Walk.Refused");
   return first;
+}
+
+/** Branches and iterations: each has its own line with what came in and went out. */
+async function branches() {
+  await page.goto(`${address}/console/deploy`);
+  await page.fill("#name", "branched");
+  await page.fill("#definition", JSON.stringify(branched));
+  await page.click("button.primary");
+  await page.waitForURL("**/console/workflows/branched");
+  await page.fill("#input", JSON.stringify({ items: [1, 2, 3] }));
+  await page.click("button.primary");
+  await page.waitForURL("**/console/executions/**");
+  await page.locator("#summary .status[data-status=succeeded]").waitFor();
+  const states = await page.locator("#states summary").allInnerTexts();
+  for (const told of [/Calls/, /Passes/, /Is it good\?.*0/, /Is it good\?.*2/, /Bad.*2/]) {
+    assert.ok(states.some((state) => told.test(state)), `${told}: ${states.join("; ")}`);
+  }
+  await state("Each").and(page.locator("[data-status=caught]")).waitFor();
+  const bad = page.locator("#states details", { has: page.locator("summary strong", { hasText: "Bad" }) });
+  await bad.locator("summary").click();
+  assert.match(await bad.innerText(), /failed Bad #2[^]*Input\s+3/);
+  const each = page.locator("#states details", { has: page.locator("summary strong", { hasText: "Each" }) });
+  await each.locator("summary").click();
+  assert.match(await each.innerText(), /caught Each[^]*It is not good[^]*Walk\.Bad/);
+  return page.url();
+}
+
+/** New executions appear by themselves, and only those that are wanted. */
+async function tail() {
+  const listed = page.locator("#executions tbody tr");
+  await page.goto(`${address}/console/executions?workflow=walked&error=Walk.Refused&since=2020-01-01T00:00:00Z`);
+  const before = await listed.count();
+  assert.ok(before >= 2, `${before} are listed`);
+  await startElsewhere("walked", { right: false });
+  await listed.nth(before).waitFor();
+  await page.goto(`${address}/console/executions?until=2020-01-01T00:00:00Z`);
+  assert.equal(await listed.count(), 0);
+}
+
+async function published() {
+  const arn = "arn:aws:states:us-east-1:000000000000:stateMachine:walked";
+  const { stateMachineVersionArn } = await aws("PublishStateMachineVersion", { stateMachineArn: arn, description: "The first" });
+  await aws("CreateStateMachineAlias", { name: "live", routingConfiguration: [{ stateMachineVersionArn, weight: 100 }] });
+  await page.goto(`${address}/console/workflows/walked`);
+  assert.match(await page.locator("#versions").innerText(), /live[^]*100 % to 1[^]*The first/);
+  assert.match(await page.locator("#cost").innerText(), /AWS Express would cost/);
+  await page.click("#versions >> text=live");
+  await page.waitForURL("**/console/workflows/walked%3Alive");
+  assert.equal(await page.locator("#diagram g[data-state]").count(), 4);
+}
+
+/** A module that fails: its function's page tells how. */
+async function failures() {
+  await page.goto(`${address}/console/functions`);
+  await page.fill("#function", "failing");
+  await page.setInputFiles("#module", failing);
+  await page.waitForURL("**/console/functions/failing");
+  const headers = { "content-type": "application/json" };
+  await page.request.post(`${address}/v1/functions/failing/invoke`, { headers, data: "{}" });
+  // The page is told of it by itself.
+  await page.locator("#failures td strong", { hasText: "NotConfigured" }).waitFor();
+  assert.match(await page.locator("#failures").innerText(), /the variable BEHAVIOUR is/);
+  await page.goto(`${address}/console/functions/walk`);
+  assert.match(await page.locator("#about").innerText(), /Memory, at most[^]*Timeout[^]*Concurrency/i);
+  assert.match(await page.locator("#figures").innerText(), /Calls\/s[^]*p99[^]*Memory, most/i);
 }
 
 /** With the keyboard alone: to the content, and on to the first workflow. */
@@ -199,6 +319,10 @@ try {
   await deploy();
   await watch();
   const ofFailure = await failed();
+  const ofBranches = await branches();
+  await tail();
+  await published();
+  await failures();
   await keyboard();
   const looked = await look({
     workflows: `${address}/console`,
@@ -206,8 +330,10 @@ try {
     deploy: `${address}/console/deploy?name=walked`,
     executions: `${address}/console/executions`,
     execution: ofFailure,
+    branches: ofBranches,
     functions: `${address}/console/functions`,
     function: `${address}/console/functions/walk`,
+    failing: `${address}/console/functions/failing`,
     system: `${address}/console/system`,
     missing: `${address}/console/nothing`,
   });

@@ -1,6 +1,6 @@
 //! The console in a real browser: Playwright and axe-core drive Debian's Chromium through `console/walk.mjs`.
 
-use fleetstep_tests::program::Serving;
+use fleetstep_tests::program::{self, Serving};
 use fleetstep_tests::{root, succeed};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,14 +12,23 @@ const REQUIRED: &str = "FLEETSTEP_BROWSER_REQUIRED";
 fn a_person_walks_through_the_console() {
     let Some(chromium) = browser() else { return };
     let scripts = scripts(Path::new(env!("CARGO_TARGET_TMPDIR"))).expect("Playwright and axe-core");
-    let module = fleetstep_server::guests::build(&root().join("tests/guests/noop"), "wasm32-unknown-unknown");
-    let module = module.expect("a module");
+    let module = |name| {
+        let folder = root().join("tests/guests").join(name);
+        fleetstep_server::guests::build(&folder, "wasm32-unknown-unknown").expect("a module")
+    };
     let server = Serving::start(["--in-memory"]).expect("a server");
     let pictures = scripts.join("pictures");
     let mut walk = Command::new("node");
-    walk.arg(scripts.join("walk.mjs")).arg(format!("http://{}", server.address)).arg(module).arg(&pictures);
+    walk.arg(scripts.join("walk.mjs"))
+        .arg(format!("http://{}", server.address))
+        .args([module("noop"), module("hostile")])
+        .arg(&pictures);
     let said = succeed(walk.env("FLEETSTEP_CHROMIUM", chromium)).expect("a walk through the console");
-    assert!(said.contains("walked; 36 pages looked at"), "{said}");
+    assert!(said.contains("walked; 44 pages looked at"), "{said}");
+    // What was downloaded runs again to the same events.
+    let mut replay = Command::new(program::folder().expect("the program").join("fleetstep"));
+    let said = succeed(replay.arg("replay").arg(pictures.join("failed.replay.json"))).expect("a replay");
+    assert!(said.contains("same: all"), "{said}");
     server.terminate().expect("the server hears");
     let (status, said) = server.wait().expect("the server ends");
     assert!(status.success(), "{said}");

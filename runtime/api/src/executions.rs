@@ -9,7 +9,7 @@ use crate::redaction::Redaction;
 use bytes::Bytes;
 use fleetstep_catalog::{InvalidToken, decode_token, encode_token};
 use fleetstep_document::{Document, ObjectBuilder, Text, View};
-use fleetstep_engine::{Failure, Finished, Handle, Identity, Outcome, Timestamp};
+use fleetstep_engine::{Failure, Finished, Handle, Identity, Outcome, Timestamp, Usage};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -51,7 +51,7 @@ impl Origin {
 #[derive(Clone)]
 pub(crate) enum State {
     Running(Arc<Stopper>),
-    Over { stopped: Timestamp, status: &'static str },
+    Over { stopped: Timestamp, status: &'static str, usage: Usage },
 }
 
 /// What went in and came out.
@@ -66,15 +66,15 @@ pub(crate) enum Payload {
 impl Record {
     /// An execution that was answered for in full.
     pub(crate) fn answered(identity: &Identity, finished: &Finished, answer: Bytes) -> Self {
-        let Finished { outcome, started, stopped } = finished;
-        let state = State::Over { stopped: *stopped, status: status(outcome) };
+        let Finished { outcome, started, stopped, usage } = finished;
+        let state = State::Over { stopped: *stopped, status: status(outcome), usage: *usage };
         Self { origin: Origin::of(identity), started: *started, state, payload: Payload::Answer(answer) }
     }
 
     /// One that is over.
     pub(crate) fn over(identity: Arc<Identity>, input: Document, finished: Finished) -> Self {
-        let Finished { outcome, started, stopped } = finished;
-        let state = State::Over { stopped, status: status(&outcome) };
+        let Finished { outcome, started, stopped, usage } = finished;
+        let state = State::Over { stopped, status: status(&outcome), usage };
         let origin = Origin::of(&identity);
         Self { origin, started, state, payload: Payload::Parts { identity, input, outcome: Some(outcome) } }
     }
@@ -106,6 +106,12 @@ impl Record {
         }
     }
 
+    /// Whether it failed with this error. An answer is read for that, but not one that tells of no failure.
+    fn failed_with(&self, error: &str) -> bool {
+        let may_have = !matches!(self.status(), RUNNING | "SUCCEEDED");
+        may_have && self.describe().failure.error.as_deref() == Some(error)
+    }
+
     fn summary(&self) -> Summary {
         let stopped = match &self.state {
             State::Running(_) => None,
@@ -120,12 +126,16 @@ impl Record {
             Payload::Answer(answer) => answered(answer),
             Payload::Parts { input, outcome, .. } => (Payloaded::Json(input.clone()), described(outcome.as_ref())),
         };
+        let usage = match &self.state {
+            State::Running(_) => None,
+            State::Over { usage, .. } => Some(*usage),
+        };
         let started_by = match &self.payload {
             // One that a task started is not answered for.
             Payload::Answer(_) => None,
             Payload::Parts { identity, .. } => identity.started_by.clone(),
         };
-        Description { summary: self.summary(), input, output: outcome.0, failure: outcome.1, started_by }
+        Description { summary: self.summary(), input, output: outcome.0, failure: outcome.1, usage, started_by }
     }
 }
 
@@ -192,9 +202,14 @@ pub(crate) struct Summary {
 impl Summary {
     /// The execution's name.
     pub(crate) fn name(&self) -> &str {
-        // arn:aws:states:REGION:ACCOUNT:express:MACHINE:NAME:UUID
-        self.arn.split(':').nth(7).unwrap_or_default()
+        name_of(&self.arn)
     }
+}
+
+/// The name in an execution's ARN.
+fn name_of(arn: &str) -> &str {
+    // arn:aws:states:REGION:ACCOUNT:express:MACHINE:NAME:UUID
+    arn.split(':').nth(7).unwrap_or_default()
 }
 
 /// An execution with what went in and came out.
@@ -203,6 +218,8 @@ pub(crate) struct Description {
     pub(crate) input: Payloaded,
     pub(crate) output: Option<Payloaded>,
     pub(crate) failure: Failure,
+    /// What it used, once it is over.
+    pub(crate) usage: Option<Usage>,
     /// The execution whose task started it.
     pub(crate) started_by: Option<Text>,
 }
@@ -225,12 +242,21 @@ impl Description {
             output: self.output.map(seen),
             failure: redaction.failure(&self.failure),
             summary: self.summary,
+            usage: self.usage,
             started_by: self.started_by,
         }
     }
 }
 
 impl Payloaded {
+    /// How many bytes it has as the text of JSON.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Json(document) => document.json_len(),
+        }
+    }
+
     /// As the text of JSON.
     pub(crate) fn text(&self) -> Document {
         match self {
@@ -298,8 +324,8 @@ impl ListRequest {
         self.status.is_none_or(|status| record.status() == status)
             && self.since.is_none_or(|since| record.started >= since)
             && self.until.is_none_or(|until| record.started < until)
-            && self.name.as_deref().is_none_or(|name| record.summary().name().contains(name))
-            && self.error.as_deref().is_none_or(|error| record.describe().failure.error.as_deref() == Some(error))
+            && self.name.as_deref().is_none_or(|name| name_of(record.arn()).contains(name))
+            && self.error.as_deref().is_none_or(|error| record.failed_with(error))
     }
 }
 
@@ -570,7 +596,12 @@ mod tests {
     fn record(random: u32, input: &str) -> Record {
         let arn = arn(random);
         let started = Timestamp::from_micros(random.into());
-        let finished = Finished { outcome: Outcome::Succeeded(Document::NULL), started, stopped: started };
+        let finished = Finished {
+            outcome: Outcome::Succeeded(Document::NULL),
+            started,
+            stopped: started,
+            usage: Usage::default(),
+        };
         let answer = format!(r#"{{"executionArn":"{arn}","input":"{input}","output":"null"}}"#);
         Record::answered(&Identity::default(), &finished, answer.into())
     }

@@ -9,10 +9,12 @@ mod followed;
 mod kept;
 mod log;
 mod render;
+mod replay;
 mod traced;
 
 pub(crate) use kept::{Histories, HistoryPage, HistoryRequest};
 pub use log::{LogSink, Logs};
+pub(crate) use replay::Unrecorded;
 
 use self::followed::Followed;
 use self::traced::Traced;
@@ -20,10 +22,18 @@ use crate::Service;
 use crate::executions::document_bytes;
 use crate::launch::Launch;
 use crate::redaction::Redaction;
-use fleetstep_catalog::{InvalidToken, Resource, StateMachine, decode_token, encode_token};
+use fleetstep_catalog::{DefinitionFormat, InvalidToken, Resource, StateMachine, decode_token, encode_token};
 use fleetstep_document::{Document, Text};
-use fleetstep_engine::{Failure, Happening, History, HistoryEvent, HistoryLevel, HistorySink, Identity, Trace};
+use fleetstep_engine::{History, HistoryEvent, HistoryLevel, HistorySink, Identity, Trace};
 use std::sync::Arc;
+
+/// What an execution ran, and what its chance started from: all that it takes to run it again, beside its events.
+#[derive(Default)]
+pub(crate) struct Ran {
+    pub(crate) definition: Text,
+    pub(crate) format: DefinitionFormat,
+    pub(crate) seed: u64,
+}
 
 /// What is told of each event of one execution, and shared by all of them.
 pub(crate) struct Subject {
@@ -32,6 +42,7 @@ pub(crate) struct Subject {
     pub(crate) resources: Arc<[Resource]>,
     /// What is not told of it.
     pub(crate) redaction: Arc<Redaction>,
+    pub(crate) ran: Ran,
 }
 
 /// The part of a `loggingConfiguration` that decides what is told.
@@ -101,12 +112,14 @@ impl Asked {
 }
 
 /// Begins to collect the history of an execution, for all who ask for it; mostly nobody does.
-pub(crate) fn record(service: &Service, launch: &Launch, resources: &Arc<[Resource]>) -> Option<History> {
+pub(crate) fn record(service: &Service, launch: &Launch, resources: &Arc<[Resource]>, seed: u64) -> Option<History> {
     if launch.asked.is_none() && launch.trace.is_none() {
         return None;
     }
     let (identity, resources) = (Arc::clone(&launch.identity), Arc::clone(resources));
-    let subject = Arc::new(Subject { identity, resources, redaction: Arc::clone(service.redaction()) });
+    let machine = &launch.machine;
+    let ran = Ran { definition: machine.definition.clone(), format: machine.format, seed };
+    let subject = Arc::new(Subject { identity, resources, redaction: Arc::clone(service.redaction()), ran });
     let kept = launch.asked.map(|asked| Keeper::begin(service, &subject, asked, &launch.machine));
     let traced = service.telemetry().zip(launch.trace.as_ref());
     let traced = traced.map(|(telemetry, context)| Traced::new(telemetry, context, &subject));
@@ -179,37 +192,7 @@ const EVENT_BYTES: usize = 192;
 
 /// About how many bytes an event holds in memory. A document that several events share counts for each of them.
 fn event_bytes(event: &HistoryEvent) -> usize {
-    let failure = |failure: &Failure| {
-        [&failure.error, &failure.cause].into_iter().flatten().map(|text| text.len()).sum::<usize>()
-    };
-    EVENT_BYTES
-        + match &event.what {
-            Happening::ExecutionStarted { input: data }
-            | Happening::ExecutionSucceeded { output: data }
-            | Happening::StateEntered { input: data, .. }
-            | Happening::TaskScheduled { input: data, .. }
-            | Happening::TaskSucceeded { output: data, .. } => document_bytes(data),
-            Happening::StateExited { output, assigned, .. } => {
-                let variable = |(name, value): &(Text, Document)| name.len() + document_bytes(value);
-                document_bytes(output) + assigned.iter().map(variable).sum::<usize>()
-            }
-            Happening::ExecutionFailed(it)
-            | Happening::ExecutionTimedOut(it)
-            | Happening::ExecutionAborted(it)
-            | Happening::EvaluationFailed { failure: it, .. }
-            | Happening::TaskFailed { failure: it, .. }
-            | Happening::TaskTimedOut { failure: it, .. } => failure(it),
-            Happening::StateAborted { .. }
-            | Happening::TaskStarted { .. }
-            | Happening::ParallelStateStarted
-            | Happening::ParallelStateSucceeded
-            | Happening::ParallelStateFailed
-            | Happening::MapStateStarted { .. }
-            | Happening::MapStateSucceeded
-            | Happening::MapStateFailed
-            | Happening::MapIterationStarted { .. }
-            | Happening::MapIterationSucceeded { .. }
-            | Happening::MapIterationFailed { .. }
-            | Happening::MapIterationAborted { .. } => 0,
-        }
+    let documents: usize = event.what.documents().map(document_bytes).sum();
+    let failure = event.what.failure().map_or([None, None], |failure| [failure.error.as_ref(), failure.cause.as_ref()]);
+    EVENT_BYTES + documents + failure.into_iter().flatten().map(|text| text.len()).sum::<usize>()
 }

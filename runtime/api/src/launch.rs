@@ -3,6 +3,7 @@
 use crate::Service;
 use crate::admission::{Bound, Entry, Way};
 use crate::aws::parse_input;
+use crate::billing::billed_steps;
 use crate::durable::{self, Accepted};
 use crate::executions::{Record, Stopper, output_bytes};
 use crate::fault::{Fault, Kind};
@@ -14,7 +15,7 @@ use fleetstep_catalog::{StateMachine, StateMachineStatus, Target};
 use fleetstep_document::{Document, Text};
 use fleetstep_engine::{
     Ended, Failure, Finished, Handle, HistoryLevel, Identity, Meter, OnFinish, Outcome, Saturated, Start, Timestamp,
-    clock,
+    Used, clock,
 };
 use fleetstep_telemetry::{Caller, Context};
 use std::sync::Arc;
@@ -133,33 +134,36 @@ impl Launch {
 
     fn start(&self, service: &Service) -> Start {
         let runnable = self.machine.runnable.as_ref().expect("it was looked at when the launch was made");
+        let seed = fastrand::u64(..);
         Start {
             program: Arc::clone(&runnable.program),
             host: Arc::clone(&runnable.host),
             identity: Arc::clone(&self.identity),
             input: self.input.clone(),
-            seed: fastrand::u64(..),
-            history: history::record(service, self, &runnable.resources),
+            seed,
+            history: history::record(service, self, &runnable.resources, seed),
         }
     }
 
     /// Runs it in the caller's own future.
     pub(crate) async fn run(&self, service: &Service) -> Result<Finished, Fault> {
         let _entry = self.enter(service, Way::Sync)?;
-        match service.engine().run(self.start(service)).await {
-            Ok(finished) => {
-                measure(&self.machine.meter, &finished);
-                Ok(finished)
-            }
-            Err(saturated) => {
-                forget_history(service, self.asked, &self.identity);
-                Err(self.refused(service, saturated))
-            }
-        }
+        service.engine().run(self.start(service)).await.map_err(|saturated| {
+            forget_history(service, self.asked, &self.identity);
+            self.refused(service, saturated)
+        })
     }
 
-    /// Keeps what came of [`Launch::run`], to be shown later; `output_bytes` is the size of the output as text.
+    /// Counts what came of [`Launch::run`], where it is not [kept](Self::keep); `output_bytes` is the size of the output
+    /// as text.
+    pub(crate) fn measure(&self, finished: &Finished, output_bytes: usize) {
+        measure(&self.machine.meter, finished, self.input_bytes, output_bytes);
+    }
+
+    /// Counts what came of [`Launch::run`], and keeps it, to be shown later; `output_bytes` is the size of the output as
+    /// text.
     pub(crate) fn keep(self, service: &Service, finished: Finished, output_bytes: usize) {
+        self.measure(&finished, output_bytes);
         let bytes = self.input_bytes + output_bytes;
         let identity = Arc::clone(&self.identity);
         service.executions().keep(&identity.execution_arn, Record::over(self.identity, self.input, finished), bytes);
@@ -239,8 +243,8 @@ impl Launch {
         let followed = self.asked.map(|_| service.histories().clone());
         let on_finish = move |finished: Finished| {
             stoppable.done();
-            measure(&meter, &finished);
             let bytes = input_bytes + output_bytes(&finished);
+            measure(&meter, &finished, input_bytes, bytes - input_bytes);
             let arn = followed.as_ref().map(|_| identity.execution_arn.clone());
             executions.replace(Record::over(identity, input, finished), bytes);
             if let (Some(followed), Some(arn)) = (followed, arn) {
@@ -349,15 +353,23 @@ pub(crate) async fn detach_all(
         .collect()
 }
 
-/// Counts how one ended, and how long it took.
-fn measure(meter: &Meter, finished: &Finished) {
+/// Counts how one ended, how long it took, and what it used.
+fn measure(meter: &Meter, finished: &Finished, input_bytes: usize, output_bytes: usize) {
     let ended = match finished.outcome {
         Outcome::Succeeded(_) => Ended::Succeeded,
         Outcome::Failed(_) => Ended::Failed,
         Outcome::TimedOut(_) => Ended::TimedOut,
         Outcome::Aborted(_) => Ended::Aborted,
     };
-    meter.count(ended, finished.started, finished.stopped);
+    let Finished { started, stopped, usage, .. } = finished;
+    let used = Used {
+        busy_micros: usage.busy_micros.into(),
+        bytes_in: input_bytes as u64,
+        bytes_out: output_bytes as u64,
+        billed_steps: billed_steps(*started, *stopped),
+        memory_kib: usage.memory_kib.into(),
+    };
+    meter.count_used(ended, *started, *stopped, &used);
 }
 
 fn forget_history(service: &Service, asked: Option<Asked>, identity: &Identity) {

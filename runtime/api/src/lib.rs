@@ -38,6 +38,7 @@ mod admission;
 mod aside;
 mod audit;
 mod aws;
+mod billing;
 mod body;
 mod durable;
 mod echo;

@@ -319,7 +319,8 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/observability.md");
         let text = std::fs::read_to_string(path).unwrap();
         let rows = METRICS.iter().map(|metric| (metric.name, metric.help));
-        for (name, help) in rows.chain(ACCOUNT_METRICS.iter().map(|metric| (metric.name, metric.help))) {
+        let rows = rows.chain(ACCOUNT_METRICS.iter().map(|metric| (metric.name, metric.help)));
+        for (name, help) in rows.chain(metered::used_rows()) {
             let row = format!("| `{name}` | {help} |");
             assert!(text.lines().any(|line| line == row), "docs/observability.md lacks:\n{row}");
         }

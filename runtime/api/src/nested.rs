@@ -179,8 +179,8 @@ impl Ended<'_> {
             _ => None,
         };
         let billing = ObjectBuilder::with_capacity(2)
-            .with("BilledDurationInMilliseconds", crate::aws::billed_millis(finished) as i64)
-            .with("BilledMemoryUsedInMB", crate::aws::BILLED_MEMORY_MB);
+            .with("BilledDurationInMilliseconds", crate::billing::billed_millis(finished) as i64)
+            .with("BilledMemoryUsedInMB", crate::billing::BILLED_MEMORY_MB);
         let mut body = ObjectBuilder::with_capacity(14).with("BillingDetails", billing.build());
         for (name, value) in
             self.described(false, output).build().as_object().into_iter().flat_map(|object| object.iter())

@@ -41,6 +41,11 @@ impl Redaction {
         Failure { error: error.clone(), cause: cause.as_ref().map(|cause| self.text(cause)) }
     }
 
+    /// Whether a part of the document is not to be seen.
+    pub(crate) fn hides_of(&self, document: &Document) -> bool {
+        !self.0.is_empty() && self.concerns(document)
+    }
+
     fn is_hidden(&self, name: &str) -> bool {
         self.0.contains(name)
             || name.bytes().any(|byte| !byte.is_ascii_lowercase()) && self.0.contains(&name.to_lowercase())

@@ -38,6 +38,18 @@ pub enum Resource {
     },
 }
 
+impl Resource {
+    /// As a definition writes it.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        match self {
+            Self::Function { arn, .. } | Self::Service { arn } | Self::Activity { arn, .. } => arn,
+            Self::LambdaInvoke => "arn:aws:states:::lambda:invoke",
+            Self::Other { uri } => uri,
+        }
+    }
+}
+
 /// A service integration, taken apart: `arn:aws:states:::SERVICE:ACTION` and how it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Integration<'a> {

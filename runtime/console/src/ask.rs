@@ -18,6 +18,11 @@ pub(crate) struct Visitor<'a> {
     pub(crate) remote: SocketAddr,
     pub(crate) head: &'a Parts,
     pub(crate) body: Bytes,
+    /// How often the page was looked at before, by a page that is told of its changes: then only what may have changed is
+    /// wanted.
+    pub(crate) looks: u32,
+    /// What the page was [marked](crate::page::Page::marked) with at the look before.
+    pub(crate) mark: Option<&'a str>,
 }
 
 /// Why the API did not do what was asked.
@@ -47,6 +52,11 @@ impl Visitor<'_> {
     /// A parameter behind the question mark, if it is there and not empty.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
         named(self.head.uri.query().unwrap_or_default().as_bytes(), name).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the whole page is wanted.
+    pub(crate) fn wants_all(&self) -> bool {
+        self.looks == 0
     }
 
     /// A field of a form that was sent.

@@ -2,6 +2,7 @@
 
 use crate::Answer;
 use crate::ask::{Problem, Sent, Visitor, part};
+use crate::cost;
 use crate::executions::took;
 use crate::page::{Page, Tab, facts};
 use crate::run::{Run, Visit};
@@ -21,6 +22,8 @@ const EVENTS_PAGE: usize = 1_000;
 const VISITS_SHOWN: usize = 400;
 /// The longest document that is shown in full, in characters.
 const DOCUMENT_SHOWN_MAX: usize = 20_000;
+/// The longest text of an event's details, in characters.
+const DETAILS_SHOWN_MAX: usize = 300;
 /// How wide the timeline is, in its own units.
 const TIMELINE_WIDTH: f64 = 1_000.0;
 
@@ -34,29 +37,41 @@ struct History {
 
 pub(crate) async fn page(visitor: &Visitor<'_>, arn: &str) -> Result<Page, Problem> {
     let execution = visitor.get(&path_of(arn)).await?;
+    let title = execution["name"].as_str().unwrap_or_default().to_owned();
+    let is_running = execution["status"] == "RUNNING";
+    let page = Page::new(title, Tab::Executions);
+    let mark = if is_running { Some(mark(visitor, arn).await?) } else { None };
+    if mark.is_some() && mark.as_deref() == visitor.mark {
+        return Ok(page.unchanged());
+    }
     let history = history(visitor, arn).await?;
     let run = Run::of(&history.events);
     let workflow_name = workflow_of(&execution);
     // One that was deleted since has no picture any more.
     let workflow = visitor.get(&format!("/v1/workflows/{}", part(&workflow_name))).await.ok();
-    let title = execution["name"].as_str().unwrap_or_default().to_owned();
-    let is_running = execution["status"] == "RUNNING";
     let regions = [
         ("summary", summary(&execution, &workflow_name)),
-        ("actions", actions(&execution, arn)),
+        ("actions", actions(&execution, arn, &history)),
         ("diagram", pictured(&execution, workflow.as_ref(), &run, &history, &workflow_name)),
         ("timeline", timeline(&run)),
         ("states", states(&run)),
         ("data", payloads(&execution)),
+        ("cost", cost::of_execution(&execution)),
         ("events", events(&history)),
     ];
-    let page = Page::new(title, Tab::Executions);
+    let page = Page { mark, ..page };
     Ok(regions.into_iter().fold(
         page,
         |page, (id, html)| {
             if is_running { page.with_live(id, html) } else { page.with(id, html) }
         },
     ))
+}
+
+/// What stands for all that is shown of an execution that runs: its latest event.
+async fn mark(visitor: &Visitor<'_>, arn: &str) -> Result<String, Problem> {
+    let path = format!("{}/history?reverse=true&max_items=1&include_data=false", path_of(arn));
+    Ok(visitor.get(&path).await?["events"][0]["id"].to_string())
 }
 
 fn path_of(arn: &str) -> String {
@@ -105,7 +120,7 @@ fn summary(execution: &Value, workflow: &str) -> Markup {
     }
 }
 
-fn actions(execution: &Value, arn: &str) -> Markup {
+fn actions(execution: &Value, arn: &str, history: &History) -> Markup {
     let path = format!("/console/executions/{}", part(arn));
     html! {
         div.actions {
@@ -113,7 +128,12 @@ fn actions(execution: &Value, arn: &str) -> Markup {
             @if execution["status"] == "RUNNING" {
                 form method="post" action={ (path) "/stop" } { button { "Stop" } }
             }
-            a.button href={ (path) "/replay.json" } { "Download as a replay file" }
+            @if history.level == "ALL" {
+                a.button href={ (path) "/replay.json" } { "Download as a replay file" }
+            }
+        }
+        @if history.level != "ALL" {
+            p.note { "There is no replay file, since not all of the history was kept: run it again, and there is one." }
         }
     }
 }
@@ -237,7 +257,7 @@ fn events(history: &History) -> Markup {
                 summary { (history.events.len()) " events" }
                 div.scroll tabindex="0" role="region" aria-label="Events" {
                     table {
-                        thead { tr { @for head in ["#", "Type", "After", "Time"] { th scope="col" { (head) } } } }
+                        thead { tr { @for head in ["#", "Type", "After", "Time", "Details"] { th scope="col" { (head) } } } }
                         tbody {
                             @for event in history.events.iter().take(EVENTS_PAGE) {
                                 tr {
@@ -245,6 +265,7 @@ fn events(history: &History) -> Markup {
                                     td { (event["type"].as_str().unwrap_or_default()) }
                                     td.number { (event["previousEventId"]) }
                                     td { (date(&event["timestamp"])) }
+                                    td.line { (details(&event["details"])) }
                                 }
                             }
                         }
@@ -252,6 +273,15 @@ fn events(history: &History) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What an event tells, on one line as far as that goes.
+fn details(details: &Value) -> String {
+    let text = if details.is_null() { String::new() } else { visible(&details.to_string()) };
+    match text.char_indices().nth(DETAILS_SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -271,23 +301,11 @@ pub(crate) async fn stop(visitor: &Visitor<'_>, arn: &str) -> Result<Answer, Pro
     Ok(Answer::Redirect(format!("/console/executions/{}", part(arn))))
 }
 
-/// Everything that it takes to look at the execution elsewhere.
+/// Everything that it takes to run the execution again elsewhere.
 pub(crate) async fn replay(visitor: &Visitor<'_>, arn: &str) -> Result<Answer, Problem> {
-    let execution = visitor.get(&path_of(arn)).await?;
-    let history = history(visitor, arn).await?;
-    let workflow = visitor.get(&format!("/v1/workflows/{}", part(&workflow_of(&execution)))).await?;
-    let name = execution["name"].as_str().unwrap_or("execution").to_owned();
-    let file = json!({
-        "fleetstepReplay": 1,
-        "workflow": {
-            "name": workflow["name"], "format": workflow["format"], "definition": workflow["definition"],
-            "updateDate": workflow["updateDate"],
-        },
-        "execution": execution,
-        "history": {"level": history.level, "isWhole": !history.has_more, "events": history.events},
-    });
-    let text = serde_json::to_vec_pretty(&file).unwrap_or_default();
+    let text = visitor.text(&format!("{}/replay", path_of(arn))).await?;
+    // arn:aws:states:REGION:ACCOUNT:express:MACHINE:NAME:UUID
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let name: String = name.chars().filter(|c| is_plain(*c)).collect();
+    let name: String = arn.split(':').nth(7).unwrap_or("execution").chars().filter(|c| is_plain(*c)).collect();
     Ok(Answer::File("application/json", Some(format!("{name}.replay.json")), Bytes::from(text)))
 }

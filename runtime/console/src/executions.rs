@@ -14,7 +14,7 @@ const NEWEST_SHOWN: usize = 10;
 const HEADS: [&str; 5] = ["Execution", "Workflow", "Status", "Started", "Took"];
 const STATUSES: [&str; 5] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
 /// The filters, as the API and the form name them.
-const FILTERS: [&str; 6] = ["workflow", "status", "error", "name", "since", "token"];
+const FILTERS: [&str; 7] = ["workflow", "status", "error", "name", "since", "until", "token"];
 
 pub(crate) async fn page(visitor: &Visitor<'_>) -> Result<Page, Problem> {
     let wanted: Vec<(&str, String)> = FILTERS.iter().filter_map(|name| Some((*name, visitor.query(name)?))).collect();
@@ -22,6 +22,7 @@ pub(crate) async fn page(visitor: &Visitor<'_>) -> Result<Page, Problem> {
     let query: String = wanted.iter().map(|(name, value)| format!("&{name}={}", part(value))).collect();
     let listed = visitor.get(&format!("/v1/executions?max_items={SHOWN}{query}")).await?;
     let list = html! {
+        @if given("token").is_empty() && given("until").is_empty() { p.note { "New ones appear as they begin." } }
         (rows(&listed["executions"], "No execution that is remembered is like that."))
         @if let Some(token) = listed["nextToken"].as_str() {
             p.actions {
@@ -29,9 +30,13 @@ pub(crate) async fn page(visitor: &Visitor<'_>) -> Result<Page, Problem> {
             }
         }
     };
-    let page = Page::new("Executions", Tab::Executions).with("filter", filter(&given));
-    // An older page stands still.
-    Ok(if given("token").is_empty() { page.with_live("executions", list) } else { page.with("executions", list) })
+    let mut page = Page::new("Executions", Tab::Executions);
+    if visitor.wants_all() {
+        page = page.with("filter", filter(&given));
+    }
+    // An older page stands still, and so does one that ended.
+    let is_live = given("token").is_empty() && given("until").is_empty();
+    Ok(if is_live { page.with_live("executions", list) } else { page.with("executions", list) })
 }
 
 fn query_without_token(wanted: &[(&str, String)]) -> String {
@@ -57,6 +62,10 @@ fn filter<'a>(given: &impl Fn(&str) -> &'a str) -> Markup {
             div {
                 label for="since" { "Since" }
                 input #since name="since" value=(given("since")) placeholder="2026-11-22T16:10:00Z";
+            }
+            div {
+                label for="until" { "Until" }
+                input #until name="until" value=(given("until")) placeholder="2026-11-22T17:00:00Z";
             }
             div.actions { button { "Show" } }
         }

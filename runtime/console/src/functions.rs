@@ -16,7 +16,9 @@ const LINES_SHOWN: usize = 200;
 pub(crate) async fn list(visitor: &Visitor<'_>) -> Result<Page, Problem> {
     let stats = visitor.get("/v1/stats").await?;
     let rows: Vec<_> = array(&stats["functions"]).iter().map(row).collect();
-    Ok(Page::new("Functions", Tab::Functions).with("upload", upload_form(None)).with_live(
+    let page = Page::new("Functions", Tab::Functions);
+    let page = if visitor.wants_all() { page.with("upload", upload_form(None)) } else { page };
+    Ok(page.with_live(
         "functions",
         html! {
             (table("Functions", &HEADS, &rows, "There is no function yet. Drop a module above."))
@@ -61,17 +63,18 @@ pub(crate) async fn one(visitor: &Visitor<'_>, name: &str) -> Result<Page, Probl
     let stats = visitor.get("/v1/stats").await?;
     let stats = array(&stats["functions"]).iter().find(|stats| stats["name"] == name).cloned().unwrap_or_default();
     let log = visitor.get(&format!("{path}/logs?max_items={LINES_SHOWN}")).await?;
-    Ok(Page::new(name, Tab::Functions)
-        .with_live("figures", figured(&stats))
-        .with_live("about", about(&function))
-        .with("upload", upload_form(Some(name)))
-        .with_live("log", logged(&log)))
+    let page =
+        Page::new(name, Tab::Functions).with_live("figures", figured(&stats)).with_live("about", about(&function));
+    let page = if visitor.wants_all() { page.with("upload", upload_form(Some(name))) } else { page };
+    Ok(page.with_live("failures", failed(&log)).with_live("log", logged(&log)))
 }
 
 fn figured(stats: &Value) -> Markup {
     let running = html! { (count(stats["running"].as_u64().unwrap_or(0))) };
     let terms = ["Calls/s", "Succeeded", "Failed", "Throttled", "p50", "p99"];
-    let values: Vec<_> = terms.into_iter().zip(figures(stats)).chain([("Running", running)]).collect();
+    let peak = html! { (bytes(stats["memoryBytesPeak"].as_f64().unwrap_or(0.0))) };
+    let more = [("Running", running), ("Memory, most", peak)];
+    let values: Vec<_> = terms.into_iter().zip(figures(stats)).chain(more).collect();
     html! { (facts(&values)) p.note { "Figures are of the last minute." } }
 }
 
@@ -90,13 +93,35 @@ fn about(function: &Value) -> Markup {
             ("Kind", html! { (text("kind")) }),
             ("Module", html! { (bytes(function["module_bytes"].as_f64().unwrap_or(0.0))) }),
             ("SHA-256", html! { code.digest { (text("module_sha256")) } }),
-            ("Memory", html! { (function["memory_mib"]) " MiB" }),
+            ("Memory, at most", html! { (function["memory_mib"]) " MiB" }),
             ("Timeout", html! { (function["timeout_seconds"]) " s" }),
             ("Concurrency", html! { (function["concurrency"]) }),
             ("Updated", date(&function["updated"])),
         ]))
         @if !variables.is_empty() {
             details { summary { "Environment" } pre tabindex="0" { (visible(&variables.join("\n"))) } }
+        }
+    }
+}
+
+/// The latest calls that failed, the newest first.
+fn failed(log: &Value) -> Markup {
+    let rows: Vec<_> = array(&log["failures"])
+        .iter()
+        .rev()
+        .map(|failure| {
+            let text = |name: &str| visible(failure[name].as_str().unwrap_or_default());
+            let arn = failure["executionArn"].as_str().unwrap_or_default();
+            let of = html! {
+                @if arn.is_empty() { "none" } @else { a href={ "/console/executions/" (part(arn)) } { "execution" } }
+            };
+            vec![date(&failure["at"]), html! { strong.bad { (text("error")) } }, html! { (text("cause")) }, of]
+        })
+        .collect();
+    html! {
+        @if !rows.is_empty() {
+            h2 { "Latest failures" }
+            (table("Latest failures", &["Time", "Error", "Cause", "Of"], &rows, ""))
         }
     }
 }

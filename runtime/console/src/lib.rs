@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod cost;
 mod execution;
 mod executions;
 mod functions;
@@ -120,7 +121,7 @@ impl Console {
         if wants_events(&head.headers) {
             return self.live(head, remote).await;
         }
-        let visitor = Visitor { api: &*self.api, remote, head: &head, body };
+        let visitor = Visitor { api: &*self.api, remote, head: &head, body, looks: 0, mark: None };
         let is_signed_in = visitor.token().is_some();
         let answered = match answered(&visitor).await {
             Err(problem) if problem.status == StatusCode::UNAUTHORIZED => Ok(sign_in::ask(&visitor, &problem)),
@@ -202,19 +203,23 @@ fn explained(problem: &Problem) -> maud::Markup {
         div.problem role="alert" {
             p { strong { (problem.title) } }
             @if !problem.detail.is_empty() { p { (shown::visible(&problem.detail)) } }
-            @if !problem.diagnostics.is_empty() {
-                ul {
-                    @for diagnostic in &problem.diagnostics {
-                        li {
-                            @if let (Some(line), Some(column)) =
-                                (diagnostic["line"].as_u64(), diagnostic["column"].as_u64()) {
-                                span.place { "Line " (line) ", column " (column) ": " }
-                            }
-                            (shown::visible(diagnostic["message"].as_str().unwrap_or_default()))
-                            " " code { (diagnostic["location"].as_str().unwrap_or_default()) }
-                            @if let Some(hint) = diagnostic["hint"].as_str() { p.hint { (shown::visible(hint)) } }
-                        }
+            @if !problem.diagnostics.is_empty() { (diagnosed(&problem.diagnostics)) }
+        }
+    }
+}
+
+/// What the compiler says of a definition, each with its place.
+fn diagnosed(diagnostics: &[serde_json::Value]) -> maud::Markup {
+    html! {
+        ul {
+            @for diagnostic in diagnostics {
+                li {
+                    @if let (Some(line), Some(column)) = (diagnostic["line"].as_u64(), diagnostic["column"].as_u64()) {
+                        span.place { "Line " (line) ", column " (column) ": " }
                     }
+                    (shown::visible(diagnostic["message"].as_str().unwrap_or_default()))
+                    " " code { (shown::visible(diagnostic["location"].as_str().unwrap_or_default())) }
+                    @if let Some(hint) = diagnostic["hint"].as_str() { p.hint { (shown::visible(hint)) } }
                 }
             }
         }

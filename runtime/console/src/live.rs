@@ -16,6 +16,8 @@ use tokio::sync::OwnedSemaphorePermit;
 const INTERVAL: Duration = Duration::from_millis(1_000);
 /// How often, while an execution runs that somebody looks at.
 const INTERVAL_OF_RUN: Duration = Duration::from_millis(300);
+/// How much less often at most, where nothing has changed for a while.
+const QUIET_MAX: u32 = 4;
 /// How long a page is told of its changes: its script asks again.
 const LOOKS_MAX: u32 = 3_600;
 
@@ -27,6 +29,10 @@ struct Look {
     /// The parts as they were sent last.
     sent: HashMap<&'static str, String>,
     looks: u32,
+    /// What the page was marked with.
+    mark: Option<String>,
+    /// How many looks in a row found nothing new.
+    quiet: u32,
     is_over: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -45,6 +51,8 @@ impl Console {
             remote,
             sent: HashMap::new(),
             looks: 0,
+            mark: None,
+            quiet: 0,
             is_over: false,
             _permit: permit,
         };
@@ -62,25 +70,37 @@ async fn next(mut look: Look) -> Option<(Bytes, Look)> {
     if look.looks > 0 {
         tokio::time::sleep(look.interval()).await;
     }
-    look.looks += 1;
     let events = look.events().await;
+    look.looks += 1;
     Some((events.into(), look))
 }
 
 impl Look {
     fn interval(&self) -> Duration {
-        if self.head.uri.path().starts_with("/console/executions/") { INTERVAL_OF_RUN } else { INTERVAL }
+        let is_run = self.head.uri.path().starts_with("/console/executions/");
+        let interval = if is_run { INTERVAL_OF_RUN } else { INTERVAL };
+        interval * (1 + self.quiet).min(QUIET_MAX)
     }
 
     /// The parts that have changed; a comment where none has, so that both sides see that the other is there.
     async fn events(&mut self) -> String {
-        let visitor = Visitor { api: &*self.console.api, remote: self.remote, head: &self.head, body: Bytes::new() };
+        let visitor = Visitor {
+            api: &*self.console.api,
+            remote: self.remote,
+            head: &self.head,
+            body: Bytes::new(),
+            looks: self.looks,
+            mark: self.mark.as_deref(),
+        };
         let path = visitor.path();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let Ok(page) = shown(&visitor, &path).await else {
             self.is_over = true;
             return "event: gone\ndata: {}\n\n".to_owned();
         };
+        if page.mark.is_some() {
+            self.mark = page.mark;
+        }
         let mut events = String::new();
         for region in page.regions {
             let html = region.html.into_string();
@@ -98,6 +118,7 @@ impl Look {
             self.is_over = true;
             events.push_str("event: over\ndata: {}\n\n");
         }
+        self.quiet = if events.is_empty() { self.quiet + 1 } else { 0 };
         if events.is_empty() { ": nothing new\n\n".to_owned() } else { events }
     }
 }

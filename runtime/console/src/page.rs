@@ -45,11 +45,13 @@ pub(crate) struct Page {
     pub(crate) status: StatusCode,
     /// Whether it goes on changing.
     pub(crate) is_live: bool,
+    /// Stands for all that it shows, where that is known before it is rendered.
+    pub(crate) mark: Option<String>,
 }
 
 impl Page {
     pub(crate) fn new(title: impl Into<String>, tab: Tab) -> Self {
-        Self { title: title.into(), tab, regions: Vec::new(), status: StatusCode::OK, is_live: false }
+        Self { title: title.into(), tab, regions: Vec::new(), status: StatusCode::OK, is_live: false, mark: None }
     }
 
     /// With a part that stays as it is.
@@ -63,6 +65,11 @@ impl Page {
         self.regions.push(Region { id, html, is_live: true });
         self.is_live = true;
         self
+    }
+
+    /// One that goes on changing, and has not changed.
+    pub(crate) fn unchanged(self) -> Self {
+        Self { is_live: true, ..self }
     }
 
     /// The whole page; `is_signed_in` where there is somebody to sign out.

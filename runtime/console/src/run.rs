@@ -169,7 +169,8 @@ impl Reader {
             within,
             iteration,
             depth: within.map_or(0, |within| self.run.visits[within].depth + 1),
-            is_failing: false,
+            // It does nothing else, and in a branch or an iteration no event of its own tells so.
+            is_failing: kind == "Fail",
         });
     }
 
@@ -380,7 +381,7 @@ mod tests {
             (6, 5, "ParallelStateFailed", Value::Null),
             (7, 6, "ExecutionFailed", json!({"error": "E", "cause": "c"})),
         ]);
-        assert_eq!(of(&run), [("P", "failed", 0, None), ("W", "cancelled", 0, None), ("F", "cancelled", 0, None)]);
+        assert_eq!(of(&run), [("P", "failed", 0, None), ("W", "cancelled", 0, None), ("F", "failed", 0, None)]);
         assert_eq!(run.visits[0].failure.as_ref().unwrap().error, "E");
     }
 

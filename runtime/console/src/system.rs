@@ -4,6 +4,7 @@ use crate::ask::{Problem, Visitor};
 use crate::page::{Page, Tab};
 use crate::shown::{bytes, count};
 use maud::{Markup, html};
+use std::collections::HashMap;
 
 /// One sample of the metrics.
 struct Sample<'a> {
@@ -24,8 +25,23 @@ pub(crate) async fn page(visitor: &Visitor<'_>) -> Result<Page, Problem> {
         Err(problem) => return Err(problem),
     };
     let samples: Vec<_> = samples(&text).collect();
-    Ok(page.with_live("bounds", bounds(&samples, &text)).with_live("others", others(&samples, &text)))
+    let helps = helps(&text);
+    Ok(page.with_live("bounds", bounds(&samples, &helps)).with_live("others", others(&samples, &helps)))
 }
+
+/// What the metrics of a single workflow or function begin with.
+const OF_ONE: [&str; 10] = [
+    "fleetstep_executions_ended",
+    "fleetstep_executions_refused",
+    "fleetstep_executions_duration",
+    "fleetstep_executions_busy",
+    "fleetstep_executions_input",
+    "fleetstep_executions_output",
+    "fleetstep_executions_memory",
+    "fleetstep_executions_billed",
+    "fleetstep_executions_express",
+    "fleetstep_calls_",
+];
 
 /// Samples of the process and of what has bounds; those of single workflows and functions have their own pages.
 fn samples(text: &str) -> impl Iterator<Item = Sample<'_>> {
@@ -36,15 +52,8 @@ fn samples(text: &str) -> impl Iterator<Item = Sample<'_>> {
     });
     parsed.filter(|sample| {
         let metric = metric_of(sample.name);
-        ![
-            "fleetstep_executions_ended",
-            "fleetstep_executions_refused",
-            "fleetstep_executions_duration",
-            "fleetstep_calls_",
-        ]
-        .iter()
-        .any(|prefix| metric.starts_with(prefix))
-            || metric.starts_with("fleetstep_calls_running")
+        let is_of_one = OF_ONE.iter().any(|prefix| metric.starts_with(prefix));
+        !is_of_one || metric.starts_with("fleetstep_calls_running")
     })
 }
 
@@ -53,16 +62,16 @@ fn metric_of(name: &str) -> &str {
 }
 
 /// What has a bound, beside it.
-fn bounds(samples: &[Sample<'_>], text: &str) -> Markup {
+fn bounds<'a>(samples: &[Sample<'a>], helps: &Helps<'a>) -> Markup {
     html! {
         h2 { "In use, and its bound" }
         div.meters {
             @for sample in samples {
                 @if let Some(max) = bound_of(sample, samples) {
                     div.meter {
-                        p { (help(sample.name, text)) (labels(sample.name)) }
+                        p { (help(sample.name, helps)) (labels(sample.name)) }
                         meter min="0" max=(max) high=(max * 0.8) value=(sample.value)
-                            aria-label=(help(sample.name, text)) {}
+                            aria-label=(help(sample.name, helps)) {}
                         p.number { (shown(sample)) " of " (shown(&Sample { name: sample.name, value: max })) }
                     }
                 }
@@ -78,13 +87,13 @@ fn bound_of(sample: &Sample<'_>, samples: &[Sample<'_>]) -> Option<f64> {
     samples.iter().find(|other| other.name == wanted).map(|other| other.value).filter(|max| *max > 0.0)
 }
 
-fn others(samples: &[Sample<'_>], text: &str) -> Markup {
+fn others<'a>(samples: &[Sample<'a>], helps: &Helps<'a>) -> Markup {
     html! {
         h2 { "Counts" }
         dl.facts {
             @for sample in samples {
                 @if bound_of(sample, samples).is_none() && !metric_of(sample.name).ends_with("_max") {
-                    div { dt { (help(sample.name, text)) (labels(sample.name)) } dd { (shown(sample)) } }
+                    div { dt { (help(sample.name, helps)) (labels(sample.name)) } dd { (shown(sample)) } }
                 }
             }
         }
@@ -96,11 +105,17 @@ fn shown(sample: &Sample<'_>) -> String {
     if metric_of(sample.name).contains("bytes") { bytes(sample.value) } else { count(sample.value.max(0.0) as u64) }
 }
 
-/// What the metrics say about one of them, without the full stop.
-fn help<'a>(name: &'a str, text: &'a str) -> &'a str {
+/// What the metrics say about each of them, without the full stop.
+type Helps<'a> = HashMap<&'a str, &'a str>;
+
+fn helps(text: &str) -> Helps<'_> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));
+    lines.map(|(metric, help)| (metric, help.trim_end_matches('.'))).collect()
+}
+
+fn help<'a>(name: &'a str, helps: &Helps<'a>) -> &'a str {
     let metric = metric_of(name);
-    let line = text.lines().find_map(|line| line.strip_prefix("# HELP ")?.strip_prefix(metric)?.strip_prefix(' '));
-    line.unwrap_or(metric).trim_end_matches('.')
+    helps.get(metric).copied().unwrap_or(metric)
 }
 
 fn labels(name: &str) -> Markup {

@@ -2,10 +2,10 @@
 
 use crate::Answer;
 use crate::ask::{Problem, Sent, Visitor, part};
-use crate::executions;
-use crate::page::{Page, Tab, facts};
+use crate::page::{Page, Tab, facts, table};
 use crate::shown::{date, duration, visible};
 use crate::workflows::{array, figures};
+use crate::{cost, executions};
 use fleetstep_diagram::{Format, Graph, Options, Overlay, StateRun, Theme, svg};
 use http::{Method, StatusCode};
 use maud::{Markup, PreEscaped, html};
@@ -23,26 +23,71 @@ const EXAMPLE: &str = r#"{
   }
 }
 "#;
+/// At every how many looks the diagram is drawn again: what it tells is of a whole minute.
+const DIAGRAM_LOOKS: u32 = 5;
 /// The longest input that a form is filled with, in characters.
 const INPUT_SHOWN_MAX: usize = 262_144;
 
 pub(crate) async fn page(visitor: &Visitor<'_>, name: &str) -> Result<Page, Problem> {
-    let workflow = visitor.get(&format!("/v1/workflows/{}", part(name))).await?;
-    let stats = visitor.get("/v1/stats").await?;
+    let path = format!("/v1/workflows/{}", part(name));
+    let all = visitor.get("/v1/stats").await?;
     // A version or an alias is counted with its workflow.
     let plain = name.split(':').next().unwrap_or(name);
-    let stats = array(&stats["workflows"]).iter().find(|stats| stats["name"] == plain).cloned().unwrap_or_default();
-    let newest = executions::newest(visitor, plain).await?;
-    let states = visitor.get(&format!("/v1/workflows/{}/states", part(name))).await?;
+    let stats = array(&all["workflows"]).iter().find(|stats| stats["name"] == plain).cloned().unwrap_or_default();
+    let newest = html! { h2 { "Latest executions" } (executions::newest(visitor, plain).await?) };
     let heat = Heat::of(visitor);
-    let input = visitor.query("input").unwrap_or_else(|| "{}".to_owned());
-    Ok(Page::new(name, Tab::Workflows)
-        .with_live("figures", figured(&stats))
-        .with("start", start_form(name, &input))
-        .with("heat", heat.chosen())
-        .with_live("diagram", drawn(&workflow, &heat.overlay(&states), name))
-        .with_live("newest", html! { h2 { "Latest executions" } (newest) })
-        .with("definition", definition(&workflow, name)))
+    let mut page = Page::new(name, Tab::Workflows).with_live("figures", figured(&stats));
+    if visitor.wants_all() {
+        let input = visitor.query("input").unwrap_or_else(|| "{}".to_owned());
+        page = page.with("start", start_form(name, &input)).with("heat", heat.chosen());
+    }
+    let workflow = if visitor.looks.is_multiple_of(DIAGRAM_LOOKS) { visitor.get(&path).await? } else { Value::Null };
+    if !workflow.is_null() {
+        let states = visitor.get(&format!("{path}/states")).await?;
+        page = page.with_live("diagram", drawn(&workflow, &heat.overlay(&states), name));
+    }
+    page = page.with_live("cost", cost::of_workflow(&stats["cost"], &all["prices"])).with_live("newest", newest);
+    if !visitor.wants_all() {
+        return Ok(page);
+    }
+    let published = visitor.get(&format!("/v1/workflows/{}/versions", part(plain))).await?;
+    let diagnosed = visitor.get(&format!("{path}/diagnostics")).await?;
+    Ok(page.with("versions", versions(plain, &published)).with("definition", definition(&workflow, name, &diagnosed)))
+}
+
+/// The latest versions, and all aliases.
+fn versions(name: &str, published: &Value) -> Markup {
+    let link = |qualifier: &str| {
+        let path = format!("/console/workflows/{}", part(&format!("{name}:{qualifier}")));
+        html! { a href=(path) { (visible(qualifier)) } }
+    };
+    let described = |item: &Value| html! { (visible(item["description"].as_str().unwrap_or_default())) };
+    let aliases: Vec<_> = array(&published["aliases"])
+        .iter()
+        .map(|alias| {
+            let routes = array(&alias["routes"]).iter();
+            let routes: Vec<_> = routes.map(|route| format!("{} % to {}", route["weight"], route["version"])).collect();
+            let name = alias["name"].as_str().unwrap_or_default();
+            vec![link(name), html! { (routes.join(", ")) }, date(&alias["updateDate"]), described(alias)]
+        })
+        .collect();
+    let versions: Vec<_> = array(&published["versions"])
+        .iter()
+        .map(|version| {
+            let number = version["version"].to_string();
+            vec![link(&number), date(&version["creationDate"]), described(version)]
+        })
+        .collect();
+    html! {
+        @if !versions.is_empty() {
+            h2 { "Versions and aliases" }
+            @if !aliases.is_empty() {
+                (table("Aliases", &["Alias", "Starts go", "Updated", "Description"], &aliases, ""))
+            }
+            (table("Versions", &["Version", "Published", "Description"], &versions, ""))
+            @if published["nextToken"].is_string() { p.note { "The latest are shown." } }
+        }
+    }
 }
 
 fn figured(stats: &Value) -> Markup {
@@ -143,9 +188,15 @@ pub(crate) fn drawn(workflow: &Value, overlay: &Overlay, title: &str) -> Markup 
     }
 }
 
-fn definition(workflow: &Value, name: &str) -> Markup {
+fn definition(workflow: &Value, name: &str, diagnosed: &Value) -> Markup {
     let text = workflow["definition"].as_str().unwrap_or_default();
+    let found = array(&diagnosed["diagnostics"]);
     html! {
+        @if !found.is_empty() {
+            h2 { "Diagnostics" }
+            @let class = if diagnosed["runs"] == true { "warning" } else { "problem" };
+            div class=(class) { (crate::diagnosed(found)) }
+        }
         details {
             summary { "Definition" }
             (facts(&[
@@ -203,7 +254,8 @@ fn deploy_form(name: &str, definition: &str, problem: Option<&Problem>) -> Page 
 
 /// Deploys a workflow, and goes to its page; or shows what is wrong with it.
 pub(crate) async fn deploy(visitor: &Visitor<'_>) -> Result<Answer, Problem> {
-    let field = |name| visitor.field(name).unwrap_or_default();
+    // A form's lines end as those of a mail do, whatever was typed.
+    let field = |name| visitor.field(name).unwrap_or_default().replace("\r\n", "\n");
     let (name, definition) = (field("name").trim().to_owned(), field("definition"));
     let is_json = definition.trim_start().starts_with('{');
     let media_type = if is_json { "application/json" } else { "application/yaml" };

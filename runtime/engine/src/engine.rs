@@ -6,8 +6,9 @@ use crate::clock::{Clock, Nap};
 use crate::flight::Flight;
 use crate::history::History;
 use crate::host::TaskHost;
-use crate::run::{Attended, Run};
+use crate::run::{Attended, Resting, Run};
 use crate::running::Running;
+use crate::usage::Usage;
 use crate::worker::{Worker, WorkerHandle};
 use fleetstep_document::Document;
 use fleetstep_machine::{
@@ -62,6 +63,8 @@ pub struct Finished {
     pub started: Timestamp,
     /// When it ended.
     pub stopped: Timestamp,
+    /// What it used. Where a worker carried it on, its own steps there are not in it, but its calls are.
+    pub usage: Usage,
 }
 
 /// Told once, when the execution has ended. It must not block. It may be called before [`Engine::start`]
@@ -115,9 +118,11 @@ impl Engine {
     /// within the first poll. If the future is dropped midway, the execution goes on without it.
     pub async fn run(&self, start: Start) -> Result<Finished, Saturated> {
         let mut run = self.admit(start, None)?;
+        let began = run.now;
         if let Some(outcome) = run.depart(self.0.clock, &mut Effects::default()) {
-            return Ok(run.finished(outcome, self.0.clock));
+            return Ok(run.finished(outcome, began, self.0.clock));
         }
+        run.flight.usage.was_busy(began, self.0.clock.now());
         Ok(Attended::new(run, self.0.clock, self.next_worker().clone()).await)
     }
 
@@ -149,11 +154,13 @@ impl Engine {
     }
 
     fn launch(&self, mut run: Run) -> Handle {
+        let began = run.now;
         if let Some(outcome) = run.depart(self.0.clock, &mut Effects::default()) {
-            let finished = run.finished(outcome, self.0.clock);
+            let finished = run.finished(outcome, began, self.0.clock);
             run.flight.finish(finished);
             return Handle(None);
         }
+        run.flight.usage.was_busy(began, self.0.clock.now());
         let worker = self.next_worker();
         let handle = Handle::of(worker, &mut run);
         worker.adopt(run.rest());
@@ -204,10 +211,16 @@ impl Engine {
                 }
             }
         }
-        worker.adopt_many(waiting);
         let now = clock.now();
+        // They shared the time: each has its share of it.
+        let share = now.since(started) / u32::try_from(over.len() + waiting.len()).unwrap_or(1).max(1);
+        let each = started.after(share);
+        waiting.iter_mut().for_each(|run: &mut Resting| run.flight.usage.was_busy(started, each));
+        worker.adopt_many(waiting);
         for (flight, outcome, at) in over {
-            flight.finish(Finished { outcome, started, stopped: now.max(at) });
+            let mut usage = flight.usage;
+            usage.was_busy(started, each);
+            flight.finish(Finished { outcome, started, stopped: now.max(at), usage });
         }
     }
 
@@ -251,7 +264,7 @@ fn begin(start: Start, on_finish: Option<OnFinish>, permit: Permit, started: Tim
     let execution = ExecutionStart { input, identity, seed, started, history };
     Run {
         running: Running::new(program, execution).with_sink(recorded.map(|history| history.sink)),
-        flight: Flight { host, calls: Calls::default(), on_finish, permit },
+        flight: Flight { host, calls: Calls::default(), on_finish, usage: Usage::default(), permit },
         answers: VecDeque::new(),
         has_yielded: false,
         now: started,

@@ -5,6 +5,7 @@ use crate::calls::{Answer, Calls, discard};
 use crate::engine::{Finished, OnFinish};
 use crate::host::{Call, Reply, TaskHost};
 use crate::running::panicked;
+use crate::usage::Usage;
 use fleetstep_machine::Ticket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub(crate) struct Flight {
     pub(crate) host: Arc<dyn TaskHost>,
     pub(crate) calls: Calls,
     pub(crate) on_finish: Option<OnFinish>,
+    /// What it used so far.
+    pub(crate) usage: Usage,
     /// Given back last of all, so that nobody believes the engine idle before the end is told.
     pub(crate) permit: Permit,
 }
@@ -22,6 +25,7 @@ impl Flight {
     /// Starts a call. Gives the answer if it is there at once, else it will come from [`Flight::calls`].
     pub(crate) fn call(&mut self, ticket: Ticket, call: Call) -> Option<Answer> {
         let reply = catch_unwind(AssertUnwindSafe(|| self.host.call(call)));
+        self.usage.take_up();
         match reply.unwrap_or_else(|_| Reply::Ready(Err(panicked("task")))) {
             Reply::Ready(answer) => Some(answer),
             Reply::Later(future) => {

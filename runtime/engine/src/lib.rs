@@ -35,17 +35,19 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod usage;
 mod wheel;
 mod worker;
 
 pub use admission::{Limits, Saturated};
 pub use engine::{BATCH_STARTS_MAX, Engine, Finished, Handle, OnFinish, Start};
 pub use fleetstep_machine::{
-    Callback, Decider, Failure, Happening, HistoryEvent, HistoryLevel, Identity, Inspection, Outcome, Program, StateId,
-    StateKind, Step, TaskId, Timestamp, TokenSource, Trial, Variables, Way,
+    Callback, Decider, Failure, Happening, HistoryEvent, HistoryLevel, Identity, Inspection, Outcome, Program,
+    Recording, StateId, StateKind, Step, TaskId, Timestamp, TokenSource, Trial, Variables, Way,
 };
 pub use history::{History, HistorySink};
 pub use host::{Call, Reply, ReplyFuture, TaskHost};
-pub use meter::{Counts, Ended, METER_WINDOW, METERS_MAX, Meter, Meters};
+pub use meter::{Counts, Ended, METER_WINDOW, METERS_MAX, Meter, Meters, Used};
 pub use shard::{Key, Output, Shard};
 pub use trace::{CallTrace, Severity, Trace};
+pub use usage::Usage;

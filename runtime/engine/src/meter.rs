@@ -73,6 +73,66 @@ impl Meters {
     }
 }
 
+/// What was used, in sums; of memory, the most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Time that they had a thread, in microseconds.
+    pub busy_micros: u64,
+    /// Bytes that came in.
+    pub bytes_in: u64,
+    /// Bytes that went out.
+    pub bytes_out: u64,
+    /// What the service would bill of each, rounded up by itself, in steps of its own.
+    pub billed_steps: u64,
+    /// The most memory of one, in KiB.
+    pub memory_kib: u64,
+}
+
+/// [`Used`], as everyone may add to it.
+#[derive(Debug, Default)]
+struct Sums {
+    busy_micros: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    billed_steps: AtomicU64,
+    memory_kib: AtomicU64,
+}
+
+impl Sums {
+    fn parts(&self) -> [&AtomicU64; 4] {
+        [&self.busy_micros, &self.bytes_in, &self.bytes_out, &self.billed_steps]
+    }
+
+    fn add(&self, used: &Used) {
+        let Used { busy_micros, bytes_in, bytes_out, billed_steps, memory_kib } = *used;
+        for (sum, part) in self.parts().into_iter().zip([busy_micros, bytes_in, bytes_out, billed_steps]) {
+            if part > 0 {
+                sum.fetch_add(part, Relaxed);
+            }
+        }
+        // Mostly it is as much as ever, and then nobody else's cache has to hear of it.
+        if memory_kib > self.memory_kib.load(Relaxed) {
+            self.memory_kib.fetch_max(memory_kib, Relaxed);
+        }
+    }
+
+    /// Moves all to other sums.
+    fn fold(&self, to: &Self) {
+        for (from, to) in self.parts().into_iter().zip(to.parts()) {
+            to.fetch_add(from.swap(0, Relaxed), Relaxed);
+        }
+        to.memory_kib.fetch_max(self.memory_kib.swap(0, Relaxed), Relaxed);
+    }
+
+    fn add_to(&self, used: &mut Used) {
+        used.busy_micros += self.busy_micros.load(Relaxed);
+        used.bytes_in += self.bytes_in.load(Relaxed);
+        used.bytes_out += self.bytes_out.load(Relaxed);
+        used.billed_steps += self.billed_steps.load(Relaxed);
+        used.memory_kib = used.memory_kib.max(self.memory_kib.load(Relaxed));
+    }
+}
+
 /// Counts by how things ended, and durations.
 #[derive(Debug)]
 pub struct Meter {
@@ -81,6 +141,7 @@ pub struct Meter {
     ended: [AtomicU64; Ended::ALL.len()],
     buckets: [AtomicU64; BUCKETS],
     micros: AtomicU64,
+    used: Sums,
 }
 
 #[derive(Debug)]
@@ -90,6 +151,7 @@ struct Slot {
     ended: [AtomicU32; Ended::ALL.len()],
     buckets: [AtomicU32; BUCKETS],
     micros: AtomicU64,
+    used: Sums,
 }
 
 /// What a meter counted.
@@ -99,6 +161,8 @@ pub struct Counts {
     buckets: [u64; BUCKETS],
     /// The durations together, in microseconds.
     pub micros: u64,
+    /// What they used.
+    pub used: Used,
     /// Over what time, in microseconds; 0 for totals.
     pub window_micros: u64,
 }
@@ -110,12 +174,14 @@ impl Default for Meter {
             ended: Default::default(),
             buckets: std::array::from_fn(|_| AtomicU32::new(0)),
             micros: AtomicU64::new(0),
+            used: Sums::default(),
         };
         Self {
             slots: std::array::from_fn(|_| slot()),
             ended: Default::default(),
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
             micros: AtomicU64::new(0),
+            used: Sums::default(),
         }
     }
 }
@@ -123,11 +189,17 @@ impl Default for Meter {
 impl Meter {
     /// Counts one that began at `from` and ended at `to`.
     pub fn count(&self, ended: Ended, from: Timestamp, to: Timestamp) {
+        self.count_used(ended, from, to, &Used::default());
+    }
+
+    /// The same, with what it used.
+    pub fn count_used(&self, ended: Ended, from: Timestamp, to: Timestamp, used: &Used) {
         let micros = u64::try_from(to.as_micros().saturating_sub(from.as_micros())).unwrap_or(0);
         let slot = self.slot(to);
         slot.ended[ended as usize].fetch_add(1, Relaxed);
         slot.buckets[bucket(micros)].fetch_add(1, Relaxed);
         slot.micros.fetch_add(micros, Relaxed);
+        slot.used.add(used);
     }
 
     /// Counts one that was not let in.
@@ -163,6 +235,7 @@ impl Meter {
         counts.ended.iter_mut().zip(&self.ended).for_each(|(sum, count)| add(sum, count));
         counts.buckets.iter_mut().zip(&self.buckets).for_each(|(sum, count)| add(sum, count));
         add(&mut counts.micros, &self.micros);
+        self.used.add_to(&mut counts.used);
         counts
     }
 
@@ -185,6 +258,7 @@ impl Meter {
             to.fetch_add(from.swap(0, Relaxed).into(), Relaxed);
         }
         self.micros.fetch_add(slot.micros.swap(0, Relaxed), Relaxed);
+        slot.used.fold(&self.used);
     }
 }
 
@@ -194,12 +268,13 @@ impl Slot {
         counts.ended.iter_mut().zip(&self.ended).for_each(|(sum, count)| add(sum, count));
         counts.buckets.iter_mut().zip(&self.buckets).for_each(|(sum, count)| add(sum, count));
         counts.micros += self.micros.load(Relaxed);
+        self.used.add_to(&mut counts.used);
     }
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { ended: Default::default(), buckets: [0; BUCKETS], micros: 0, window_micros: 0 }
+        Self { ended: Default::default(), buckets: [0; BUCKETS], micros: 0, used: Used::default(), window_micros: 0 }
     }
 }
 
@@ -325,6 +400,20 @@ mod tests {
         assert_eq!(of(meter.totals()), (1, 1, 1 + 3 * SLOTS as u64));
         let last = meter.lately(at((3 * SLOTS as i64 - 1) * SLOT_MICROS));
         assert_eq!((last.of(Ended::Succeeded), last.of(Ended::Failed)), (SLOTS as u64, 0));
+    }
+
+    #[test]
+    fn what_was_used_adds_up_and_of_memory_the_most_stays() {
+        let meter = Meter::default();
+        let used = |memory_kib| Used { busy_micros: 3, bytes_in: 10, bytes_out: 20, billed_steps: 1, memory_kib };
+        meter.count_used(Ended::Succeeded, at(0), at(1), &used(64));
+        meter.count_used(Ended::Failed, at(0), at(70_000_000), &used(32));
+        let twice = Used { busy_micros: 6, bytes_in: 20, bytes_out: 40, billed_steps: 2, memory_kib: 64 };
+        assert_eq!(meter.totals().used, twice);
+        assert_eq!(meter.lately(at(70_000_000)).used, used(32));
+        // The slot of the first is used again.
+        meter.count(Ended::Succeeded, at(0), at(SLOTS as i64 * SLOT_MICROS));
+        assert_eq!(meter.totals().used, twice);
     }
 
     #[test]

@@ -111,6 +111,7 @@ impl Run {
     /// What has happened outside meanwhile.
     fn next_event(&mut self, clock: Clock, cx: &mut Context<'_>) -> Option<Event> {
         let polled = self.flight.calls.poll_next(cx);
+        self.flight.usage.take_up();
         self.read(clock);
         match polled {
             Poll::Ready(Some((ticket, answer))) => Some(Event::Reply(ticket, answer)),
@@ -118,9 +119,11 @@ impl Run {
         }
     }
 
-    /// Its end, which is now.
-    pub(crate) fn finished(&self, outcome: Outcome, clock: Clock) -> Finished {
-        Finished { outcome, started: self.running.started(), stopped: clock.now().max(self.now) }
+    /// Its end, which is now; its last turn began some time before.
+    pub(crate) fn finished(&self, outcome: Outcome, began: Timestamp, clock: Clock) -> Finished {
+        let (stopped, mut usage) = (clock.now().max(self.now), self.flight.usage);
+        usage.was_busy(began, stopped);
+        Finished { outcome, started: self.running.started(), stopped, usage }
     }
 
     fn read(&mut self, clock: Clock) {
@@ -169,9 +172,16 @@ impl Future for Attended {
     type Output = Finished;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished> {
-        let outcome = std::task::ready!(self.turn(cx));
-        let run = self.run.take().expect("it has just ended");
-        Poll::Ready(run.finished(outcome, self.clock))
+        let began = self.clock.now();
+        let polled = self.turn(cx);
+        let (clock, run) = (self.clock, self.run.as_mut().expect("a future is not polled after its end"));
+        let Poll::Ready(outcome) = polled else {
+            run.flight.usage.was_busy(began, clock.now());
+            return Poll::Pending;
+        };
+        let finished = run.finished(outcome, began, clock);
+        self.run = None;
+        Poll::Ready(finished)
     }
 }
 

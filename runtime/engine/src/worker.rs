@@ -164,10 +164,14 @@ impl Worker {
         let waker = self.bell.waker(key.index());
         let mut cx = Context::from_waker(&waker);
         for _ in 0..EXECUTION_ANSWERS_MAX {
+            let began = self.clock.now();
             let Some(flight) = self.shard.get_mut(key) else { return };
-            let Poll::Ready(Some((ticket, answer))) = flight.calls.poll_next(&mut cx) else { return };
+            let polled = flight.calls.poll_next(&mut cx);
             // The poll may have run the task itself, which takes time.
-            self.read_clock();
+            self.now = self.clock.now().max(self.now);
+            flight.usage.take_up();
+            flight.usage.was_busy(began, self.now);
+            let Poll::Ready(Some((ticket, answer))) = polled else { return };
             self.shard.reply(key, ticket, answer, self.now);
             self.carry_out();
         }
@@ -193,8 +197,11 @@ impl Worker {
         while let Some(output) = self.shard.next_output() {
             match output {
                 Output::Call { key, ticket, call } => {
+                    let began = self.clock.now();
                     let Some(flight) = self.shard.get_mut(key) else { continue };
-                    match flight.call(ticket, call) {
+                    let answer = flight.call(ticket, call);
+                    flight.usage.was_busy(began, self.clock.now());
+                    match answer {
                         Some(answer) => self.answers.push_back((key, ticket, answer)),
                         None => self.bell.note(key.index()),
                     }
@@ -209,7 +216,8 @@ impl Worker {
                     }
                 }
                 Output::Finished { outcome, started, attachment, .. } => {
-                    attachment.finish(Finished { outcome, started, stopped: self.now });
+                    let usage = attachment.usage;
+                    attachment.finish(Finished { outcome, started, stopped: self.now, usage });
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::run::Run;
 use crate::strand::{Fork, ForkId, Phase, Strand, StrandId, Vacant};
-use crate::{Effects, Event, HistoryLevel, Identity, Program, Status, Timestamp};
+use crate::{Effects, Event, HistoryLevel, Identity, Program, Status, Ticket, Timestamp};
 use fleetstep_document::Document;
 use fleetstep_expr::Chance;
 use slab::Slab;
@@ -142,6 +142,14 @@ impl Execution {
     #[must_use]
     pub fn strands_live(&self) -> usize {
         self.strands.iter().filter(|strand| !matches!(strand.phase, Phase::Vacant(_))).count()
+    }
+
+    /// The event that a wait follows from: the latest of the strand that waits. `None` for a wait that is over.
+    #[must_use]
+    pub fn event_before(&self, ticket: Ticket) -> Option<u64> {
+        let strand = self.strands.get(ticket.strand as usize)?;
+        let waits = matches!(strand.phase, Phase::Calling(..) | Phase::Sleeping | Phase::BackingOff);
+        (waits && strand.generation == ticket.generation).then_some(strand.last_event)
     }
 
     #[inline]

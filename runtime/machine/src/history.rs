@@ -172,6 +172,65 @@ impl Kind {
 }
 
 impl Happening {
+    /// What it is called here: the name of its variant.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ExecutionStarted { .. } => "ExecutionStarted",
+            Self::ExecutionSucceeded { .. } => "ExecutionSucceeded",
+            Self::ExecutionFailed(_) => "ExecutionFailed",
+            Self::ExecutionTimedOut(_) => "ExecutionTimedOut",
+            Self::ExecutionAborted(_) => "ExecutionAborted",
+            Self::StateEntered { .. } => "StateEntered",
+            Self::StateExited { .. } => "StateExited",
+            Self::StateAborted { .. } => "StateAborted",
+            Self::EvaluationFailed { .. } => "EvaluationFailed",
+            Self::TaskScheduled { .. } => "TaskScheduled",
+            Self::TaskStarted { .. } => "TaskStarted",
+            Self::TaskSucceeded { .. } => "TaskSucceeded",
+            Self::TaskFailed { .. } => "TaskFailed",
+            Self::TaskTimedOut { .. } => "TaskTimedOut",
+            Self::ParallelStateStarted => "ParallelStateStarted",
+            Self::ParallelStateSucceeded => "ParallelStateSucceeded",
+            Self::ParallelStateFailed => "ParallelStateFailed",
+            Self::MapStateStarted { .. } => "MapStateStarted",
+            Self::MapStateSucceeded => "MapStateSucceeded",
+            Self::MapStateFailed => "MapStateFailed",
+            Self::MapIterationStarted { .. } => "MapIterationStarted",
+            Self::MapIterationSucceeded { .. } => "MapIterationSucceeded",
+            Self::MapIterationFailed { .. } => "MapIterationFailed",
+            Self::MapIterationAborted { .. } => "MapIterationAborted",
+        }
+    }
+
+    /// The documents that it tells.
+    pub fn documents(&self) -> impl Iterator<Item = &Document> {
+        let (one, assigned): (Option<&Document>, &[(Text, Document)]) = match self {
+            Self::ExecutionStarted { input: told }
+            | Self::ExecutionSucceeded { output: told }
+            | Self::StateEntered { input: told, .. }
+            | Self::TaskScheduled { input: told, .. }
+            | Self::TaskSucceeded { output: told, .. } => (Some(told), &[]),
+            Self::StateExited { output, assigned, .. } => (Some(output), assigned),
+            _ => (None, &[]),
+        };
+        one.into_iter().chain(assigned.iter().map(|(_, value)| value))
+    }
+
+    /// The failure that it tells.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::ExecutionFailed(failure)
+            | Self::ExecutionTimedOut(failure)
+            | Self::ExecutionAborted(failure)
+            | Self::EvaluationFailed { failure, .. }
+            | Self::TaskFailed { failure, .. }
+            | Self::TaskTimedOut { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+
     /// The lowest level that asks for it: the table "Log levels for Step Functions Express Workflows" of
     /// <https://docs.aws.amazon.com/step-functions/latest/dg/cloudwatch-log-level.html>.
     #[must_use]

@@ -18,6 +18,7 @@ mod inspection;
 mod parked;
 mod program;
 mod record;
+mod recording;
 mod recover;
 mod run;
 mod strand;
@@ -39,5 +40,6 @@ pub use program::{
     Assignment, Branch, BranchId, Catcher, ErrorPattern, Kind, Map, Next, Parallel, Placement, Program, Retrier, Rule,
     Settle, State, StateId, Task, TaskId, Until, VariableId, Waits,
 };
+pub use recording::{RECORDED_EVENTS_MAX, RECORDING_VERSION, Recording, Unreadable};
 pub use time::Timestamp;
 pub use variables::{ASSIGN_BYTES_MAX, VARIABLES_BYTES_MAX};

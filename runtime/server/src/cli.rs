@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::commands::{
-    bench, deploy, dev, executions, graph, journal, keys, logs, new, run, serve, start, test, validate,
+    bench, deploy, dev, executions, graph, journal, keys, logs, new, replay, run, serve, start, test, validate,
 };
 use crate::terminal;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -54,6 +54,8 @@ enum Command {
     Validate(validate::Validate),
     /// Play the cases of workflows with virtual time and mocks, and tell what they cover
     Test(test::Test),
+    /// Run a recorded execution again, and show where it parts from the record
+    Replay(replay::Replay),
     /// Draw a definition: SVG, PNG, dot or Mermaid
     Graph(graph::GraphCommand),
     /// Look into the journal of accepted starts, or repair it
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Logs(logs) => logs.execute(),
         Command::Validate(validate) => validate.execute(),
         Command::Test(test) => test.execute(),
+        Command::Replay(replay) => replay.execute(),
         Command::Graph(graph) => graph.execute(),
         Command::Journal(journal) => journal.execute(),
         Command::Keys(keys) => keys.execute(),

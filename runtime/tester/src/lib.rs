@@ -5,6 +5,9 @@
 //! virtual and chance is seeded, so that the same files give the same [`Report`]. With [`Settings::explore`], each
 //! failure that a task can have is put into the cases, alone and in pairs, to see what never recovers.
 //!
+//! [`replay`] runs a recorded execution again from its recorded events, with its own definition or a changed one, and
+//! tells where the two part.
+//!
 //! What a real task does is not known here: no module is run.
 #![forbid(unsafe_code)]
 
@@ -15,6 +18,7 @@ mod explore;
 mod mocks;
 mod play;
 mod read;
+mod replay;
 mod report;
 mod suite;
 
@@ -24,6 +28,7 @@ pub use coverage::{Coverage, Group, Part, Point};
 pub use explore::{Exploration, Finding, FindingKind};
 pub use mocks::{MockedCalls, Mocks};
 pub use read::ReadError;
+pub use replay::{Parting, REPLAY_BYTES_MAX, ReplayError, ReplayReport, StateVisit, read_recording, replay};
 pub use report::{CaseReport, Report, WorkflowReport};
 pub use suite::{Settings, Suite, Workflow};
 

@@ -5,7 +5,7 @@ use crate::coverage::Tally;
 use crate::explore::explore;
 use crate::play::{Played, play};
 use crate::{Case, CaseReport, Ending, Report, WorkflowReport, differences};
-use fleetstep_asl::{Compiled, Format, Options, Severity, WorkflowType, compile};
+use fleetstep_asl::{Compiled, Diagnostic, Format, Options, Severity, WorkflowType, compile};
 use fleetstep_document::Document;
 use fleetstep_engine::simulator::Response;
 use fleetstep_machine::{EXECUTION_DURATION_MAX, Failure, Outcome, Program};
@@ -86,13 +86,15 @@ impl Workflow {
         let target = Some(WorkflowType::Express);
         let options = Options { format: self.format, target, mocked: true, ..Options::default() };
         let compilation = compile(&self.source, &options);
-        let errors = compilation.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-        let errors: Vec<String> = errors.map(|error| format!("{} {}", error.location, error.message)).collect();
-        compilation.compiled.ok_or_else(|| match errors.is_empty() {
-            true => String::from("the definition cannot be run"),
-            false => errors.join("\n"),
-        })
+        compilation.compiled.ok_or_else(|| definition_problems(&compilation.diagnostics))
     }
+}
+
+/// Why a definition cannot be run: its errors, a line each.
+pub(crate) fn definition_problems(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    let errors: Vec<String> = errors.map(|error| format!("{} {}", error.location, error.message)).collect();
+    if errors.is_empty() { String::from("the definition cannot be run") } else { errors.join("\n") }
 }
 
 /// What is not as the case expects.

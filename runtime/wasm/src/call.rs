@@ -10,8 +10,9 @@ use crate::wasi::{Pipe, Streams};
 use crate::{Function, RESULT_BYTES_MAX, failure, traced};
 use bytes::Bytes;
 use fleetstep_document::{Document, Text};
-use fleetstep_engine::{Call, Ended, Failure, Reply, clock};
+use fleetstep_engine::{Call, Ended, Failure, Reply, Usage, clock};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -28,6 +29,9 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 type Answer = Result<Document, Failure>;
 
+/// The answer, and what the guest held.
+type Told = (Answer, Usage);
+
 /// What all parts of a call need to know.
 struct Brief {
     permit: Permit,
@@ -37,6 +41,16 @@ struct Brief {
     granted: Duration,
     /// When that time is over.
     deadline: Instant,
+}
+
+impl Brief {
+    /// Notes what is told of a call beside its answer: what its guest held, and how it failed.
+    fn note(&self, state: &State, answer: &Answer) {
+        self.permit.memory_kib.store(state.limits.memory_kib(), Relaxed);
+        if let (Err(failure), Some(caller)) = (answer, &state.caller) {
+            caller.function.failures().note(&caller.call.identity.execution_arn, failure);
+        }
+    }
 }
 
 /// Starts a call and gives it its first turn, here and now.
@@ -52,7 +66,7 @@ pub(crate) fn start(permit: Permit, call: Call, label: Text) -> Reply {
     let mut turns = Turns::new(Arc::clone(&function.shared.ticker), ends, guest);
     // Nobody hears this waker. It does no harm: whoever awaits the reply, or the lane, polls the guest again.
     match turns.turn(began, &mut Context::from_waker(Waker::noop())) {
-        Turn::Done(answer) => Reply::Ready(answer),
+        Turn::Done(told) => Reply::Ready(noted(told)),
         Turn::Spent => {
             let task = SlowTask::start(&function, turns);
             Reply::Later(Box::pin(task.finish(granted)))
@@ -62,26 +76,35 @@ pub(crate) fn start(permit: Permit, call: Call, label: Text) -> Reply {
 }
 
 /// The guest waits for something, and this thread with it, until the guest burns CPU.
-async fn wait(function: Arc<Function>, mut turns: Turns<Answer>, granted: Duration) -> Answer {
+async fn wait(function: Arc<Function>, mut turns: Turns<Told>, granted: Duration) -> Answer {
     match turns.stay().await {
-        Stay::Done(answer) => answer,
+        Stay::Done(told) => noted(told),
         Stay::TimedOut => Err(failure::timed_out(granted)),
         Stay::Spent => SlowTask::start(&function, turns).finish(granted).await,
     }
 }
 
+/// The answer, on the thread that hands it out.
+fn noted((answer, usage): Told) -> Answer {
+    usage.note();
+    answer
+}
+
 /// A guest in the slow lane; dropped, it is stopped at the end of its turn.
-struct SlowTask(JoinHandle<Option<Answer>>);
+struct SlowTask(JoinHandle<(Option<Told>, Duration)>);
 
 impl SlowTask {
-    fn start(function: &Function, turns: Turns<Answer>) -> Self {
+    fn start(function: &Function, turns: Turns<Told>) -> Self {
         Self(function.shared.lane.spawn(turns.go_on(function.places())))
     }
 
     async fn finish(mut self, granted: Duration) -> Answer {
         match (&mut self.0).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => Err(failure::timed_out(granted)),
+            Ok((ended, ran)) => {
+                let busy_micros = u32::try_from(ran.as_micros()).unwrap_or(u32::MAX);
+                Usage { busy_micros, memory_kib: 0 }.note();
+                ended.map_or_else(|| Err(failure::timed_out(granted)), noted)
+            }
             Err(error) => Err(failure::crashed(&error)),
         }
     }
@@ -101,7 +124,7 @@ pub(crate) fn restrict(store: &mut Store<State>) {
 }
 
 /// The whole call. What it holds is let go in reverse order: the instance first, the permit last.
-async fn run(mut brief: Brief, mut call: Call) -> Answer {
+async fn run(mut brief: Brief, mut call: Call) -> Told {
     let input = std::mem::replace(&mut call.input, Document::NULL).to_json_text();
     let function = Arc::clone(&brief.permit.function);
     let answer = match &function.module.linked.code {
@@ -109,7 +132,8 @@ async fn run(mut brief: Brief, mut call: Call) -> Answer {
         Code::Command { .. } | Code::CoreCommand { .. } => command(&brief, call, &input).await,
     };
     brief.permit.ended = if answer.is_ok() { Ended::Succeeded } else { Ended::Failed };
-    answer
+    let memory_kib = brief.permit.memory_kib.load(Relaxed);
+    (answer, Usage { busy_micros: 0, memory_kib })
 }
 
 /// The store of one call. A command has its `streams`; those of a task are made when it asks for them.
@@ -138,12 +162,15 @@ async fn task(
 ) -> Answer {
     let mask = brief.permit.function.mask();
     let mut store = store(brief, call, None);
-    match handled(&mut store, pre, handle, input).await {
+    let ended = handled(&mut store, pre, handle, input).await;
+    let answer = match ended {
         Ok(Ok(Output(Ok(result)))) => Ok(result),
         Ok(Ok(Output(Err(error)))) => Err(failure::not_json(&error.to_string())),
         Ok(Err(TaskError { error, message })) => Err(failure::guest(&mask.apply(&error), &mask.apply(&message))),
         Err(error) => Err(stopped(brief, store.data(), &error)),
-    }
+    };
+    brief.note(store.data(), &answer);
+    answer
 }
 
 async fn handled(
@@ -171,15 +198,15 @@ async fn command(brief: &Brief, call: Call, input: &str) -> Answer {
     };
     let mut store = store(brief, call, Some(streams));
     let status = exit_status(&mut store, &brief.permit.function.module.linked.code).await;
-    let Some(written) = stdout.take_result() else {
-        return Err(failure::result_too_large(&brief.label));
+    let answer = match (stdout.take_result(), status) {
+        (None, _) => Err(failure::result_too_large(&brief.label)),
+        (Some(written), Ok(0)) => result(written.trim_ascii(), &brief.label),
+        (_, Ok(_)) if store.data().limits.refused() => Err(failure::out_of_memory(brief.permit.function.config())),
+        (_, Ok(status)) => Err(failure::exit(status, &stderr.take_last_line(), brief.permit.function.mask())),
+        (_, Err(error)) => Err(stopped(brief, store.data(), &error)),
     };
-    match status {
-        Ok(0) => result(written.trim_ascii(), &brief.label),
-        Ok(_) if store.data().limits.refused() => Err(failure::out_of_memory(brief.permit.function.config())),
-        Ok(status) => Err(failure::exit(status, &stderr.take_last_line(), brief.permit.function.mask())),
-        Err(error) => Err(stopped(brief, store.data(), &error)),
-    }
+    brief.note(store.data(), &answer);
+    answer
 }
 
 async fn exit_status(store: &mut Store<State>, code: &Code) -> wasmtime::Result<i32> {

@@ -2,13 +2,14 @@
 
 use crate::bounds::{CallBounds, Taken, take_one};
 use crate::call;
+use crate::failures::{CallFailure, Failures};
 use crate::lane::places;
 use crate::logs::{LINE_BYTES_MAX, LogLevel, Logs, cut};
 use crate::sandbox::Shared;
 use crate::secrets::Mask;
 use crate::{FunctionConfig, LogLine, Module, Sandbox, failure};
 use fleetstep_document::Text;
-use fleetstep_engine::{Call, CallTrace, Ended, Meter, Reply, Timestamp, clock};
+use fleetstep_engine::{Call, CallTrace, Ended, Meter, Reply, Timestamp, Used, clock};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -30,6 +31,7 @@ pub struct Function {
 /// What stays when a function is replaced by another version of itself.
 struct Kept {
     logs: Logs,
+    failures: Failures,
     /// Calls that are under way, of all versions.
     running: AtomicU32,
     /// How they ended lately.
@@ -53,7 +55,8 @@ impl Function {
     pub fn new(sandbox: &Sandbox, name: Text, arn: Text, module: Arc<Module>, config: FunctionConfig) -> Arc<Self> {
         let places = places(&sandbox.shared.config);
         let bounds = sandbox.bounds.clone();
-        let kept = Kept { logs: Logs::default(), running: AtomicU32::new(0), meter: Meter::default(), bounds, places };
+        let (logs, failures, meter) = (Logs::default(), Failures::default(), Meter::default());
+        let kept = Kept { logs, failures, running: AtomicU32::new(0), meter, bounds, places };
         Self::with(Arc::clone(&sandbox.shared), name, arn, module, config, Arc::new(kept))
     }
 
@@ -142,6 +145,12 @@ impl Function {
         self.kept.logs.newest(lines_max)
     }
 
+    /// How its latest calls failed, the oldest first. One that nobody waited for any more is not among them.
+    #[must_use]
+    pub fn latest_failures(&self) -> Vec<CallFailure> {
+        self.kept.failures.all()
+    }
+
     /// Takes the function's secrets out of what it says.
     pub(crate) fn mask(&self) -> &Mask {
         &self.mask
@@ -154,6 +163,10 @@ impl Function {
         if let Some(trace) = trace {
             trace.line(clock::now(), level.into(), cut(text, LINE_BYTES_MAX));
         }
+    }
+
+    pub(crate) fn failures(&self) -> &Failures {
+        &self.kept.failures
     }
 
     pub(crate) fn places(&self) -> Arc<Semaphore> {
@@ -173,6 +186,8 @@ pub(crate) struct Permit {
     pub(crate) began: Timestamp,
     /// How the call ended, once it did by itself.
     pub(crate) ended: Ended,
+    /// The memory that its guest came to hold, in KiB, once that is over.
+    pub(crate) memory_kib: AtomicU32,
 }
 
 impl Permit {
@@ -190,13 +205,15 @@ impl Permit {
             function.kept.running.fetch_sub(1, Relaxed);
             return None;
         }
-        Some(Self { function: Arc::clone(function), _taken: taken, began: clock::now(), ended: Ended::Aborted })
+        let (function, memory_kib) = (Arc::clone(function), AtomicU32::new(0));
+        Some(Self { function, _taken: taken, began: clock::now(), ended: Ended::Aborted, memory_kib })
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.function.kept.meter.count(self.ended, self.began, clock::now());
+        let used = Used { memory_kib: self.memory_kib.load(Relaxed).into(), ..Used::default() };
+        self.function.kept.meter.count_used(self.ended, self.began, clock::now(), &used);
         self.function.shared.running.fetch_sub(1, Relaxed);
         self.function.kept.running.fetch_sub(1, Relaxed);
     }

@@ -36,6 +36,11 @@ impl Limits {
         Self { memory_bytes: 0, memory_bytes_max, granted_last: 0, refused: false, is_large: false }
     }
 
+    /// What the instance holds, in KiB. A memory never shrinks: this is the most that it held.
+    pub(crate) fn memory_kib(&self) -> u32 {
+        u32::try_from(self.memory_bytes >> 10).unwrap_or(u32::MAX)
+    }
+
     /// Whether the guest asked for memory and did not get it. One that then fails did so for want of memory.
     pub(crate) fn refused(&self) -> bool {
         self.refused

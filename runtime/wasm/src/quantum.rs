@@ -78,6 +78,8 @@ pub(crate) struct Turns<T> {
     deadline: Instant,
     /// How long it has run between its waits.
     stayed: Duration,
+    /// How long it has run in the slow lane.
+    ran: Duration,
     /// Set at the first wait: a guest that ends within its first turn has none.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -112,7 +114,7 @@ enum Stint<T> {
 
 impl<T> Turns<T> {
     pub(crate) fn new(ticker: Arc<Ticker>, deadline: Instant, guest: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { ticker, guest: Box::pin(guest), deadline, stayed: Duration::ZERO, timer: None }
+        Self { ticker, guest: Box::pin(guest), deadline, stayed: Duration::ZERO, ran: Duration::ZERO, timer: None }
     }
 
     /// One turn that begins `now`.
@@ -144,11 +146,12 @@ impl<T> Turns<T> {
     }
 
     /// Gives the guest turns, whenever it has one of the `places`, until it comes to its end; `None` when the deadline
-    /// came first.
-    pub(crate) async fn go_on(mut self, places: Arc<Semaphore>) -> Option<T> {
+    /// came first. And how long it ran here.
+    pub(crate) async fn go_on(mut self, places: Arc<Semaphore>) -> (Option<T>, Duration) {
         // The timer belongs to the runtime that it was first awaited in.
         self.timer = None;
-        timeout_at(self.deadline.into(), self.stints(&places)).await.ok()
+        let ended = timeout_at(self.deadline.into(), self.stints(&places)).await.ok();
+        (ended, self.ran)
     }
 
     async fn stints(&mut self, places: &Semaphore) -> T {
@@ -166,12 +169,17 @@ impl<T> Turns<T> {
 
     async fn stint(&mut self) -> Stint<T> {
         let mut turns = 0;
-        poll_fn(|cx| match self.turn(clock::instant(), cx) {
-            Turn::Done(value) => Poll::Ready(Stint::Done(value)),
-            Turn::Waits => Poll::Ready(Stint::Over),
-            Turn::Spent => {
-                turns += 1;
-                if turns < STINT_TURNS { Poll::Pending } else { Poll::Ready(Stint::Over) }
+        poll_fn(|cx| {
+            let began = clock::instant();
+            let turn = self.turn(began, cx);
+            self.ran += clock::instant().saturating_duration_since(began);
+            match turn {
+                Turn::Done(value) => Poll::Ready(Stint::Done(value)),
+                Turn::Waits => Poll::Ready(Stint::Over),
+                Turn::Spent => {
+                    turns += 1;
+                    if turns < STINT_TURNS { Poll::Pending } else { Poll::Ready(Stint::Over) }
+                }
             }
         })
         .await
@@ -230,7 +238,7 @@ mod tests {
         let turns = |turns, had| Turns::new(Arc::clone(&ticker), later, burns(turns, had));
         let loops: Vec<_> = (0..100).map(|_| tokio::spawn(turns(u32::MAX, &had).go_on(Arc::clone(&theirs)))).collect();
         let call = tokio::spawn(turns(20, &Arc::default()).go_on(ours));
-        assert_eq!(call.await.unwrap(), Some(()));
+        assert_eq!(call.await.unwrap().0, Some(()));
         // Without places each of its turns would have come after a hundred of theirs.
         assert!(had.load(Relaxed) <= 100, "{had:?} turns of the loops");
         loops.iter().for_each(tokio::task::JoinHandle::abort);
@@ -248,9 +256,9 @@ mod tests {
             places.acquire().await.unwrap()
         });
         let place = place.await.expect("the guest that waits keeps its place");
-        assert_eq!(waits.await.unwrap(), None);
+        assert_eq!(waits.await.unwrap().0, None);
         let ready = Turns::new(ticker, soon(), std::future::ready(()));
-        assert_eq!(ready.go_on(Arc::clone(&places)).await, None, "no place was free before the deadline");
+        assert_eq!(ready.go_on(Arc::clone(&places)).await.0, None, "no place was free before the deadline");
         drop(place);
     }
 }

@@ -253,7 +253,7 @@ impl Shared {
         let trial = async move { linked.try_out(&mut store).await };
         let timed_out = || ModuleError::Trial(DeadlinePassed.to_string());
         let turns = Turns::new(Arc::clone(&self.ticker), now + TRIAL_TIMEOUT, trial);
-        turns.go_on(places(&self.config)).await.unwrap_or_else(|| Err(timed_out()))
+        turns.go_on(places(&self.config)).await.0.unwrap_or_else(|| Err(timed_out()))
     }
 }
 

@@ -22,7 +22,7 @@ mod versions;
 pub(crate) use callbacks::{failure as task_failure, parse_output};
 pub(crate) use input::{copy_input, parse_input};
 pub(crate) use members::{Checker, Members};
-pub(crate) use start::{BILLED_MEMORY_MB, billed_millis, write_failure};
+pub(crate) use start::write_failure;
 
 pub(crate) use operations::Operation;
 

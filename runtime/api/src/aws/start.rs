@@ -7,7 +7,8 @@ use super::members::{Checker, Members, TextRule};
 use super::operations::Operation;
 use crate::Service;
 use crate::admission::Way;
-use crate::executions::{Record, output_bytes, status};
+use crate::billing::{BILLED_MEMORY_MB, billed_millis};
+use crate::executions::{Record, status};
 use crate::fault::Fault;
 use crate::idempotency::{Answer, start_once};
 use crate::launch::Launch;
@@ -21,12 +22,7 @@ use fleetstep_engine::{Failure, Finished, Identity, Outcome};
 use fleetstep_telemetry::Context;
 use hyper::header::HeaderMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// What an express workflow is billed in.
-const BILLED_STEP: Duration = Duration::from_millis(100);
-/// What an express workflow is billed for at least.
-pub(crate) const BILLED_MEMORY_MB: u32 = 64;
 /// Of [`INCLUDED_DATA`], that neither input nor output is shown.
 const METADATA_ONLY: &str = "METADATA_ONLY";
 const TRACE_HEADER: TextRule = TextRule::to(256).or_empty();
@@ -116,13 +112,16 @@ pub(super) async fn answer(
 async fn start_sync(service: &Service, headers: &HeaderMap, asked: &Asked<'_>) -> Result<Answered, Fault> {
     let mut launch = asked.launch(service, headers)?;
     let finished = launch.run(service).await?;
-    let write = |out: &mut Vec<u8>| write_answer(asked, &launch.identity, &finished, out);
+    let mut output_bytes = 0;
+    let write = |out: &mut Vec<u8>| output_bytes = write_answer(asked, &launch.identity, &finished, out);
     let body = if asked.metadata_only { page::passing(write) } else { page::kept(write) };
     let trace = launch.trace.take();
     if asked.metadata_only {
-        let bytes = output_bytes(&finished);
+        // It was not written.
+        let bytes = crate::executions::output_bytes(&finished);
         launch.keep(service, finished, bytes);
     } else {
+        launch.measure(&finished, output_bytes);
         let record = Record::answered(&launch.identity, &finished, body.clone());
         service.executions().keep(&launch.identity.execution_arn, record, body.len());
     }
@@ -151,8 +150,8 @@ async fn start(service: &Service, headers: &HeaderMap, asked: &Asked<'_>) -> Res
     Ok((body, traced.filter(|(_, own)| *own == arn).map(|(trace, _)| trace)))
 }
 
-/// Writes the answer's body.
-fn write_answer(asked: &Asked<'_>, identity: &Identity, finished: &Finished, out: &mut Vec<u8>) {
+/// Writes the answer's body. How many bytes of it are the output, or the failure.
+fn write_answer(asked: &Asked<'_>, identity: &Identity, finished: &Finished, out: &mut Vec<u8>) -> usize {
     out.extend_from_slice(b"{\"billingDetails\":{\"billedDurationInMilliseconds\":");
     out.extend_from_slice(itoa::Buffer::new().format(billed_millis(finished)).as_bytes());
     out.extend_from_slice(b",\"billedMemoryUsedInMB\":");
@@ -177,10 +176,12 @@ fn write_answer(asked: &Asked<'_>, identity: &Identity, finished: &Finished, out
         }
         out.extend_from_slice(b",\"inputDetails\":{\"included\":true},\"outputDetails\":{\"included\":true}");
     }
+    let mut before = out.len();
     match &finished.outcome {
         Outcome::Succeeded(_) if asked.metadata_only => {}
         Outcome::Succeeded(document) => {
             out.extend_from_slice(b",\"output\":");
+            before = out.len();
             match (asked.escaped, &asked.input) {
                 // What went in came out: it is escaped already.
                 (Some(escaped), Some(text))
@@ -195,10 +196,12 @@ fn write_answer(asked: &Asked<'_>, identity: &Identity, finished: &Finished, out
             write_failure(failure, out);
         }
     }
+    let output_bytes = out.len() - before;
     if let Some(trace_header) = asked.trace_header {
         member(out, b",\"traceHeader\":", trace_header);
     }
     out.push(b'}');
+    output_bytes
 }
 
 /// A JSON string of a text that is escaped already.
@@ -221,10 +224,4 @@ pub(crate) fn write_failure(failure: &Failure, out: &mut Vec<u8>) {
 fn member(out: &mut Vec<u8>, name: &[u8], value: &str) {
     out.extend_from_slice(name);
     write_string(value, out);
-}
-
-/// What an execution would be billed for.
-pub(crate) fn billed_millis(finished: &Finished) -> u64 {
-    let steps = finished.stopped.since(finished.started).as_micros().div_ceil(BILLED_STEP.as_micros()).max(1);
-    u64::try_from(steps * BILLED_STEP.as_millis()).unwrap_or(u64::MAX)
 }

@@ -3,6 +3,7 @@
 use super::Subject;
 use crate::Limits;
 use crate::executions::{Key, SHARDS};
+use fleetstep_document::Text;
 use fleetstep_engine::{HistoryEvent, HistoryLevel};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,8 @@ struct Shard {
     by_key: HashMap<Key, Kept>,
     /// In the order in which they were begun.
     order: VecDeque<Key>,
+    /// How many histories hold each definition, by where its text lies: those of one revision share it.
+    definitions: HashMap<usize, u32>,
     bytes: usize,
 }
 
@@ -98,6 +101,7 @@ impl Histories {
             bell: None,
         };
         let mut shard = self.shard(key);
+        shard.hold(&subject.ran.definition);
         shard.by_key.insert(key, kept);
         shard.order.push_back(key);
         shard.bytes += HISTORY_BYTES;
@@ -183,7 +187,25 @@ impl Shard {
     fn remove(&mut self, key: Key) -> Option<Kept> {
         let kept = self.by_key.remove(&key)?;
         self.bytes -= HISTORY_BYTES + kept.bytes;
+        self.let_go(&kept.subject.ran.definition);
         Some(kept)
+    }
+
+    /// One history more holds a definition; the first one pays for it.
+    fn hold(&mut self, definition: &Text) {
+        let held = self.definitions.entry(definition.as_ptr() as usize).or_default();
+        *held += 1;
+        self.bytes += if *held == 1 { definition.len() } else { 0 };
+    }
+
+    fn let_go(&mut self, definition: &Text) {
+        let place = definition.as_ptr() as usize;
+        let held = self.definitions.get_mut(&place).expect("it was held");
+        *held -= 1;
+        if *held == 0 {
+            self.definitions.remove(&place);
+            self.bytes -= definition.len();
+        }
     }
 }
 
@@ -236,14 +258,19 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::event_bytes;
-    use fleetstep_document::{Document, Text};
+    use crate::history::{Ran, event_bytes};
+    use fleetstep_document::Document;
     use fleetstep_engine::{Happening, Identity, Timestamp};
 
     fn subject(random: u32) -> Arc<Subject> {
         let execution_arn = Text::from(format!("a:{random:08x}-0000-4000-8000-0000{random:08x}"));
         let identity = Arc::new(Identity { execution_arn, ..Identity::default() });
-        Arc::new(Subject { identity, resources: Arc::from([]), redaction: Arc::default() })
+        subject_of(identity, Text::default())
+    }
+
+    fn subject_of(identity: Arc<Identity>, definition: Text) -> Arc<Subject> {
+        let ran = Ran { definition, ..Ran::default() };
+        Arc::new(Subject { identity, resources: Arc::from([]), redaction: Arc::default(), ran })
     }
 
     fn events(ids: std::ops::RangeInclusive<u64>) -> Vec<(usize, HistoryEvent)> {
@@ -312,10 +339,28 @@ mod tests {
             }
             let empty = |shard: &Mutex<Shard>| {
                 let shard = shard.lock().unwrap();
-                shard.bytes == 0 && shard.order.is_empty() && shard.by_key.is_empty()
+                shard.bytes == 0 && shard.order.is_empty() && shard.by_key.is_empty() && shard.definitions.is_empty()
             };
             assert!(histories.0.shards.iter().all(empty));
         }
+    }
+
+    #[test]
+    fn a_definition_weighs_as_long_as_a_history_holds_it_and_once() {
+        let histories = Histories::new(&Limits::default());
+        let of = |random: u32, definition: &Text| {
+            subject_of(Arc::clone(&subject(random * SHARDS as u32).identity), definition.clone())
+        };
+        let (first, second) = (Text::from("x".repeat(1_000)), Text::from("y".repeat(100)));
+        let all = [of(1, &first), of(2, &first), of(3, &second)];
+        all.iter().for_each(|subject| histories.begin(subject, HistoryLevel::All, true));
+        assert_eq!(histories.held(), (3, 3 * HISTORY_BYTES + 1_100));
+        histories.forget(&all[0].identity.execution_arn);
+        assert_eq!(histories.held(), (2, 2 * HISTORY_BYTES + 1_100));
+        histories.forget(&all[1].identity.execution_arn);
+        assert_eq!(histories.held(), (1, HISTORY_BYTES + 100));
+        histories.forget(&all[2].identity.execution_arn);
+        assert_eq!(histories.held(), (0, 0));
     }
 
     #[test]

@@ -237,6 +237,7 @@ impl Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Ran;
     use fleetstep_document::Document;
     use fleetstep_engine::{Happening, Identity, Timestamp};
     use std::sync::mpsc;
@@ -260,7 +261,8 @@ mod tests {
 
     fn subject() -> Arc<Subject> {
         let identity = Identity { execution_arn: "arn".into(), ..Identity::default() };
-        Arc::new(Subject { identity: Arc::new(identity), resources: Arc::from([]), redaction: Arc::default() })
+        let (identity, ran) = (Arc::new(identity), Ran::default());
+        Arc::new(Subject { identity, resources: Arc::from([]), redaction: Arc::default(), ran })
     }
 
     fn event(id: u64) -> (usize, HistoryEvent) {

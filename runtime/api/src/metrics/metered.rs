@@ -1,7 +1,7 @@
 //! What workflows and functions have counted: how executions and calls ended, and how long they took.
 
 use super::{about, line};
-use crate::Service;
+use crate::{Service, billing};
 use fleetstep_engine::{Counts, Ended, Meter};
 
 /// The label that says how something ended; what was refused has a metric of its own.
@@ -23,6 +23,8 @@ struct Metered {
     label: &'static str,
     helps: [&'static str; 3],
     counts: fn(&Service) -> Vec<(String, Counts)>,
+    /// Whether what they used is told, and what that would cost.
+    has_cost: bool,
 }
 
 const METERED: [Metered; 2] = [
@@ -34,6 +36,7 @@ const METERED: [Metered; 2] = [
             let machines = service.catalog().state_machines();
             machines.iter().map(|machine| (machine.name.to_string(), machine.meter.totals())).collect()
         },
+        has_cost: true,
     },
     Metered {
         prefix: "fleetstep_calls",
@@ -43,16 +46,75 @@ const METERED: [Metered; 2] = [
             let counts = service.catalog().function_counts(Meter::totals);
             counts.into_iter().map(|(name, _, counts)| (name.to_string(), counts)).collect()
         },
+        has_cost: false,
     },
 ];
 
 /// What each has, behind its prefix.
 const METRICS: [&str; 3] = ["ended_total", "refused_total", "duration_seconds"];
 
+/// What the executions of a workflow used.
+struct UsedMetric {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    value: fn(&Counts) -> f64,
+}
+
+const USED: [UsedMetric; 6] = [
+    UsedMetric {
+        name: "fleetstep_executions_busy_seconds_total",
+        kind: "counter",
+        help: "Time that executions and their calls had a thread.",
+        value: |counts| counts.used.busy_micros as f64 / 1e6,
+    },
+    UsedMetric {
+        name: "fleetstep_executions_input_bytes_total",
+        kind: "counter",
+        help: "Bytes of the inputs of executions.",
+        value: |counts| counts.used.bytes_in as f64,
+    },
+    UsedMetric {
+        name: "fleetstep_executions_output_bytes_total",
+        kind: "counter",
+        help: "Bytes of their outputs.",
+        value: |counts| counts.used.bytes_out as f64,
+    },
+    UsedMetric {
+        name: "fleetstep_executions_memory_bytes_peak",
+        kind: "gauge",
+        help: "The most memory that a call of one came to hold.",
+        value: |counts| counts.used.memory_kib as f64 * 1_024.0,
+    },
+    UsedMetric {
+        name: "fleetstep_executions_billed_gb_seconds_total",
+        kind: "counter",
+        help: "What AWS would bill of executions, in GB-seconds.",
+        value: |counts| billing::gb_seconds(counts.used.billed_steps),
+    },
+    UsedMetric {
+        name: "fleetstep_executions_express_usd_total",
+        kind: "counter",
+        help: "What AWS would have billed for them, in US dollars.",
+        value: |counts| billing::usd(counts.finished(), counts.used.billed_steps),
+    },
+];
+
 /// The names of all of them.
 #[cfg(test)]
 pub(super) fn names() -> Vec<String> {
-    METERED.iter().flat_map(|metered| METRICS.map(|metric| format!("{}_{metric}", metered.prefix))).collect()
+    let used = USED.iter().map(|metric| metric.name.to_owned());
+    METERED
+        .iter()
+        .flat_map(|metered| METRICS.map(|metric| format!("{}_{metric}", metered.prefix)))
+        .chain(used)
+        .collect()
+}
+
+/// The rows that the documentation has for what executions used.
+#[cfg(test)]
+pub(super) fn used_rows() -> impl Iterator<Item = (&'static str, &'static str)> {
+    USED.iter().map(|metric| (metric.name, metric.help))
 }
 
 /// Writes all of them.
@@ -80,6 +142,12 @@ pub(super) fn write(out: &mut String, services: &[&Service]) {
         about(out, &duration, "histogram", helps[2]);
         for (account, name, counts) in &counted {
             histogram(out, &duration, &[("account", account), (label, name)], counts);
+        }
+        for metric in USED.iter().filter(|_| metered.has_cost) {
+            about(out, metric.name, metric.kind, metric.help);
+            for (account, name, counts) in &counted {
+                line(out, metric.name, &[("account", account), (label, name)], (metric.value)(counts));
+            }
         }
     }
 }

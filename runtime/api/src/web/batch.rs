@@ -2,7 +2,7 @@
 
 use super::{Call, IDEMPOTENCY_KEY, media_type, text, unknown_parameter, unsupported_media_type};
 use crate::aws::{copy_input, write_failure};
-use crate::executions::{output_bytes, status};
+use crate::executions::status;
 use crate::fault::{Fault, Kind};
 use crate::launch::{Launch, detach_all};
 use crate::limits::{BATCH_STARTS_MAX, INPUT_BYTES_MAX};
@@ -92,9 +92,9 @@ async fn finished(service: &crate::Service, launches: Vec<Result<Launch, Fault>>
     for answer in join_all(launches.into_iter().map(run)).await {
         match answer {
             Ok((launch, finished)) => {
+                let before = out.len();
                 write_finished(&launch.identity, &finished, out);
-                let bytes = output_bytes(&finished);
-                launch.keep(service, finished, bytes);
+                launch.keep(service, finished, out.len() - before);
             }
             Err(fault) => write_refused(service.refuse(&fault), out),
         }

@@ -1,16 +1,17 @@
 //! `/v1/executions`: what is remembered of executions, running or over; their histories; and the end of one.
 
 use super::{Call, flag, has_json, listing, number, text, unknown_parameter};
-use crate::executions::{Description, ListRequest, Origin, Summary, push_failure, push_qualified};
+use crate::billing;
+use crate::executions::{Description, ListRequest, Origin, Payloaded, Summary, push_failure, push_qualified};
 use crate::fault::{Fault, Kind};
 use crate::follow::{self, View};
-use crate::history::{HistoryRequest, level_name, number_of_token, token_of_number};
+use crate::history::{HistoryPage, HistoryRequest, Unrecorded, level_name, number_of_token, token_of_number};
 use crate::limits::{STOP_BODY_BYTES_MAX, page_items};
 use crate::reply::{self, Reply, iso_date};
 use bytes::Bytes;
 use fleetstep_catalog::ExecutionArn;
 use fleetstep_document::{Document, ObjectBuilder, Text};
-use fleetstep_engine::{Failure, Timestamp, clock};
+use fleetstep_engine::{Failure, HistoryLevel, Timestamp, Used, clock};
 use hyper::StatusCode;
 use hyper::body::Body;
 
@@ -96,6 +97,16 @@ fn described(description: &Description) -> Document {
     if let Some(output) = &description.output {
         body.push("output", output.json());
     }
+    if let (Some(usage), Some(stopped)) = (description.usage, description.summary.stopped) {
+        let used = Used {
+            busy_micros: usage.busy_micros.into(),
+            bytes_in: description.input.text_bytes() as u64,
+            bytes_out: description.output.as_ref().map_or(0, Payloaded::text_bytes) as u64,
+            billed_steps: billing::billed_steps(description.summary.started, stopped),
+            memory_kib: usage.memory_kib.into(),
+        };
+        body.push("cost", billing::cost(1, &used));
+    }
     body.build()
 }
 
@@ -136,6 +147,22 @@ pub(super) fn history<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply
         body.push("nextToken", token_of_number(after));
     }
     Ok(reply::json(&body.build(), StatusCode::OK))
+}
+
+/// `GET /v1/executions/ARN/replay`
+pub(super) fn replay<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
+    if let Some((name, _)) = call.query().next() {
+        return Err(unknown_parameter(&name, "none"));
+    }
+    let arn = &*call.name;
+    let page =
+        call.service.histories().page(arn, HistoryRequest { events_max: usize::MAX, ..HistoryRequest::default() });
+    if page.is_none() && !call.service.executions().knows(arn) {
+        return Err(unknown(arn));
+    }
+    let recording = page.ok_or(Unrecorded::Level(level_name(HistoryLevel::Off))).and_then(HistoryPage::recording);
+    let recording = recording.map_err(|why| Fault::new(Kind::ConflictException, why.to_string()))?;
+    Ok(reply::json(&recording.document(), StatusCode::OK))
 }
 
 /// `GET /v1/executions/ARN/events`

@@ -138,7 +138,7 @@ pub(super) async fn invoke<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<R
     }
 }
 
-/// `GET /v1/functions/NAME/logs`: the newest lines, oldest first.
+/// `GET /v1/functions/NAME/logs`: the newest lines, oldest first; and how the latest calls failed.
 pub(super) fn logs<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fault> {
     let mut lines_max = LOG_LINES_MAX;
     for (name, value) in call.query() {
@@ -156,7 +156,18 @@ pub(super) fn logs<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, F
             .with("text", line.text)
             .build()
     });
-    Ok(reply::json(&listing("lines", lines.collect(), None), StatusCode::OK))
+    let failures = call.service.catalog().function_failures(&call.name)?.into_iter().map(|failure| {
+        ObjectBuilder::with_capacity(4)
+            .with("at", iso_date(failure.at))
+            .with("executionArn", failure.execution_arn)
+            .with("error", failure.error)
+            .with("cause", failure.cause)
+            .build()
+    });
+    let body = ObjectBuilder::with_capacity(2)
+        .with("lines", lines.collect::<Vec<_>>())
+        .with("failures", failures.collect::<Vec<_>>());
+    Ok(reply::json(&body.build(), StatusCode::OK))
 }
 
 fn parse_body(bytes: &Bytes) -> Result<Document, Fault> {

@@ -3,6 +3,7 @@
 mod batch;
 mod executions;
 mod functions;
+mod published;
 mod routes;
 mod settings;
 mod stats;
@@ -53,8 +54,11 @@ pub(crate) async fn serve<B: Body<Data = Bytes>>(
         Route::Execution => executions::get(&call),
         Route::Executions => executions::list(&call),
         Route::History => executions::history(&call),
+        Route::Replay => executions::replay(&call),
         Route::Stats => stats::all(&call),
         Route::States => stats::states(&call),
+        Route::Versions => published::versions(&call),
+        Route::Diagnostics => published::diagnostics(&call),
         Route::Stop => executions::stop(call).await,
         Route::Events => executions::events(&call),
         Route::Trigger => triggers::route(call).await,

@@ -22,9 +22,12 @@ pub(crate) enum Route {
     Executions,
     Execution,
     History,
+    Replay,
     Stop,
     Stats,
     States,
+    Versions,
+    Diagnostics,
     Events,
     Trigger,
     Triggers,
@@ -52,7 +55,7 @@ const CHANGED: &[(Method, Need)] =
     &[(Method::PUT, Need::DEPLOY), (Method::GET, Need::READ), (Method::DELETE, Need::DEPLOY)];
 
 /// Every path; `GET` is `HEAD` too. What is asked for all the time comes first.
-pub(crate) static ROUTES: [Row; 22] = [
+pub(crate) static ROUTES: [Row; 25] = [
     row(Route::Run, "workflows/NAME/run", &[(Method::POST, Need::START)]),
     row(Route::Batch, "workflows/NAME/batch", &[(Method::POST, Need::START)]),
     row(
@@ -77,7 +80,10 @@ pub(crate) static ROUTES: [Row; 22] = [
     row(Route::Execution, "executions/NAME", &[(Method::GET, Need::READ)]),
     row(Route::Executions, "executions", &[(Method::GET, Need::READ)]),
     row(Route::History, "executions/NAME/history", &[(Method::GET, Need::READ)]),
+    row(Route::Replay, "executions/NAME/replay", &[(Method::GET, Need::READ)]),
     row(Route::States, "workflows/NAME/states", &[(Method::GET, Need::READ)]),
+    row(Route::Versions, "workflows/NAME/versions", &[(Method::GET, Need::READ)]),
+    row(Route::Diagnostics, "workflows/NAME/diagnostics", &[(Method::GET, Need::READ)]),
     row(Route::Stats, "stats", &[(Method::GET, Need::READ)]),
     row(Route::Stop, "executions/NAME/stop", &[(Method::POST, Need::STOP)]),
     row(Route::Events, "executions/NAME/events", &[(Method::GET, Need::READ)]),

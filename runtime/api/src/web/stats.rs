@@ -2,6 +2,7 @@
 
 use super::workflows::named;
 use super::{Call, unknown_parameter};
+use crate::billing;
 use crate::fault::Fault;
 use crate::reply::{self, Reply};
 use bytes::Bytes;
@@ -29,12 +30,23 @@ pub(super) fn all<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply, Fa
     }
     let (now, catalog) = (clock::now(), call.service.catalog());
     let workflows = catalog.state_machines();
-    let workflows = workflows.iter().map(|machine| told(&machine.name, &machine.meter.lately(now)).build());
+    let workflows = workflows.iter().map(|machine| {
+        let (lately, ever) = (machine.meter.lately(now), machine.meter.totals());
+        let cost = ObjectBuilder::with_capacity(2)
+            .with("lastMinute", billing::cost(lately.finished(), &lately.used))
+            .with("sinceStart", billing::cost(ever.finished(), &ever.used));
+        told(&machine.name, &lately).with("cost", cost.build()).build()
+    });
     let workflows: Vec<Document> = workflows.collect();
     let functions = catalog.function_counts(|meter| meter.lately(now));
-    let functions =
-        functions.iter().map(|(name, running, counts)| told(name, counts).with("running", i64::from(*running)).build());
-    let body = window().with("workflows", workflows).with("functions", functions.collect::<Vec<Document>>());
+    let functions = functions.iter().map(|(name, running, counts)| {
+        let peak = count(counts.used.memory_kib.saturating_mul(1_024));
+        told(name, counts).with("running", i64::from(*running)).with("memoryBytesPeak", peak).build()
+    });
+    let body = window()
+        .with("prices", billing::prices())
+        .with("workflows", workflows)
+        .with("functions", functions.collect::<Vec<Document>>());
     Ok(reply::json(&body.build(), StatusCode::OK))
 }
 
@@ -51,11 +63,11 @@ pub(super) fn states<B: Body<Data = Bytes>>(call: &Call<'_, B>) -> Result<Reply,
 
 fn window() -> ObjectBuilder {
     let seconds = i64::try_from(METER_WINDOW.as_secs()).unwrap_or(i64::MAX);
-    ObjectBuilder::with_capacity(3).with("windowSeconds", seconds)
+    ObjectBuilder::with_capacity(4).with("windowSeconds", seconds)
 }
 
 fn told(name: &str, counts: &Counts) -> ObjectBuilder {
-    let mut body = ObjectBuilder::with_capacity(12).with("name", name);
+    let mut body = ObjectBuilder::with_capacity(13).with("name", name);
     for (member, ended) in ENDED {
         body.push(member, count(counts.of(ended)));
     }

@@ -66,7 +66,7 @@ pub(super) async fn one<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Repl
     }
 }
 
-fn arn<B>(call: &Call<'_, B>) -> Result<StateMachineArn, Fault> {
+pub(super) fn arn<B>(call: &Call<'_, B>) -> Result<StateMachineArn, Fault> {
     Ok(StateMachineArn::new(call.service.catalog().place(), &call.name)?)
 }
 

@@ -332,3 +332,95 @@ async fn what_is_marked_is_seen_by_the_caller_alone() {
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     assert!(!text.contains("4711") && text.contains("***") && text.contains("Ada"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_history_is_a_replay_file_and_any_other_says_what_is_missing() {
+    let server = extended("ALL").await;
+    let machine = server.create("p", &pass()).await;
+    let arn = run(&server, "StartExecution", &machine, r#"{"b": 2}"#).await;
+    let file = get(&server, &format!("/v1/executions/{arn}/replay")).await;
+    assert_eq!(file.status, 200, "{file:?}");
+    let file = file.json();
+    assert_eq!((&file["fleetstepReplay"], &file["status"]), (&json!(1), &json!("SUCCEEDED")));
+    assert_eq!(file["workflow"]["definition"].as_str().unwrap(), pass().to_string());
+    assert_eq!(file["identity"]["executionArn"], arn);
+    assert_eq!(file["events"][1]["input"], json!({"b": 2}));
+    assert!(file["seed"].as_str().unwrap().parse::<u64>().is_ok());
+
+    let refused = async |server: &Server, arn: &str, about: &str| {
+        let refused = get(server, &format!("/v1/executions/{arn}/replay")).await;
+        assert_eq!((refused.status, &refused.json()["title"]), (409, &json!("ConflictException")), "{refused:?}");
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(about), "{detail}");
+    };
+    for level in ["OFF", "FATAL", "ERROR"] {
+        let server = extended(level).await;
+        let machine = server.create("p", &pass()).await;
+        let arn = run(&server, "StartSyncExecution", &machine, "{}").await;
+        refused(&server, &arn, &format!("at the level {level}")).await;
+        refused(&server, &arn, "?history=ALL").await;
+    }
+    let history_level = named_level("ALL").unwrap();
+    let redacting = Options { history_level, redact: vec!["pin".to_owned()], ..Options::default() };
+    let server = Server::open(redacting, fleetstep_engine::Limits::default()).await;
+    let machine = server.create("p", &pass()).await;
+    let arn = run(&server, "StartSyncExecution", &machine, r#"{"card": {"PIN": 1}}"#).await;
+    refused(&server, &arn, "--redact").await;
+    let arn = run(&server, "StartSyncExecution", &machine, r#"{"card": 1}"#).await;
+    assert_eq!(get(&server, &format!("/v1/executions/{arn}/replay")).await.status, 200, "nothing was hidden");
+    let limits = fleetstep_api::Limits { history_events_max: 3, ..fleetstep_api::Limits::default() };
+    let options = Options { history_level, limits, ..Options::default() };
+    let server = Server::open(options, fleetstep_engine::Limits::default()).await;
+    let machine = server.create("p", &pass()).await;
+    let arn = run(&server, "StartSyncExecution", &machine, "{}").await;
+    refused(&server, &arn, "its first 1 events are gone").await;
+    let unknown = get(&server, &format!("/v1/executions/{}/replay", arn.replace(":p:", ":q:"))).await;
+    assert_eq!(unknown.status, 404, "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_executions_used_is_told_with_what_it_would_cost() {
+    let server = extended("OFF").await;
+    let machine = server.create("p", &pass()).await;
+    let input = r#"{"b":2}"#;
+    let arn = run(&server, "StartSyncExecution", &machine, input).await;
+    run(&server, "StartExecution", &machine, input).await;
+    let execution = get(&server, &format!("/v1/executions/{arn}")).await.json();
+    let cost = &execution["cost"];
+    assert_eq!((&cost["bytesIn"], &cost["bytesOut"]), (&json!(7), &json!(7)), "{cost}");
+    assert_eq!((&cost["billedMilliseconds"], &cost["billedMemoryMB"]), (&json!(100), &json!(64)));
+    assert_eq!(cost["billedGBSeconds"], json!(0.00625));
+    assert!((cost["expressUsd"].as_f64().unwrap() - 1.104_187_5e-6).abs() < 1e-11, "{cost}");
+    let stats = get(&server, "/v1/stats").await.json();
+    assert_eq!(stats["prices"]["region"], "us-east-1");
+    for span in ["lastMinute", "sinceStart"] {
+        let cost = &stats["workflows"][0]["cost"][span];
+        assert_eq!((&cost["executions"], &cost["bytesIn"]), (&json!(2), &json!(14)), "{span}: {cost}");
+        assert_eq!(cost["billedMilliseconds"], json!(200));
+        assert!(cost["bytesOut"].as_u64().unwrap() >= 14, "{cost}");
+    }
+    let metrics = get(&server, "/metrics").await;
+    let line = "fleetstep_executions_input_bytes_total{account=\"000000000000\",workflow=\"p\"} 14";
+    assert!(metrics.text().contains(line), "{}", metrics.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_aliases_and_diagnostics_of_a_workflow() {
+    let server = extended("OFF").await;
+    let machine = server.create("p", &pass()).await;
+    let request = json!({"stateMachineArn": machine, "description": "first"});
+    let version = server.aws("PublishStateMachineVersion", &request).await.json()["stateMachineVersionArn"].clone();
+    let routes = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let alias = server.aws("CreateStateMachineAlias", &json!({"name": "live", "routingConfiguration": routes})).await;
+    assert_eq!(alias.status, 200, "{alias:?}");
+    let published = get(&server, "/v1/workflows/p/versions").await.json();
+    assert_eq!(
+        (&published["versions"][0]["version"], &published["versions"][0]["description"]),
+        (&json!(1), &json!("first"))
+    );
+    assert_eq!(published["aliases"][0]["routes"], json!([{"version": 1, "weight": 100}]));
+    let diagnosed = get(&server, "/v1/workflows/p/diagnostics").await.json();
+    assert_eq!(diagnosed, json!({"runs": true, "diagnostics": []}));
+    assert_eq!(get(&server, "/v1/workflows/q/versions").await.status, 404);
+    assert_eq!(get(&server, "/v1/workflows/q/diagnostics").await.status, 404);
+}

@@ -183,6 +183,8 @@ async fn an_execution_that_was_answered_for_can_be_looked_at_too() {
         let path = format!("/v1/executions/{}", ran["executionArn"].as_str().unwrap());
         let mut shown = server.http("GET", &path, &[], b"").await.json();
         assert!(shown.as_object_mut().unwrap().remove("durationMicros").unwrap().is_u64());
+        let cost = shown.as_object_mut().unwrap().remove("cost").unwrap();
+        assert_eq!((&cost["executions"], &cost["bytesOut"]), (&json!(1), &json!(14)), "{cost}");
         for date in ["startDate", "stopDate"] {
             let text = shown.as_object_mut().unwrap().remove(date).unwrap();
             let millis = format!(".{:03}Z", (ran[date].as_f64().unwrap() * 1e3).round() as i64 % 1_000);

@@ -1,4 +1,4 @@
-//! A function without a workflow around it: one call, and what its calls have logged.
+//! A function without a workflow around it: one call, what its calls have logged, and how the latest failed.
 
 use super::Catalog;
 use crate::Diagnostic;
@@ -8,7 +8,7 @@ use crate::function::Deployed;
 use crate::host::MachineHost;
 use fleetstep_asl::Resource;
 use fleetstep_engine::{Call, Reply, TaskHost};
-use fleetstep_wasm::LogLine;
+use fleetstep_wasm::{CallFailure, LogLine};
 use std::sync::Arc;
 
 impl Catalog {
@@ -29,6 +29,12 @@ impl Catalog {
     pub fn function_log(&self, name: &str, lines_max: usize) -> Result<Vec<LogLine>, FunctionError> {
         let deployed = self.deployed(name)?;
         Ok(deployed.function.as_ref().map(|function| function.log(lines_max)).unwrap_or_default())
+    }
+
+    /// How the latest calls of a function failed, the oldest first.
+    pub fn function_failures(&self, name: &str) -> Result<Vec<CallFailure>, FunctionError> {
+        let deployed = self.deployed(name)?;
+        Ok(deployed.function.as_ref().map(|function| function.latest_failures()).unwrap_or_default())
     }
 
     fn deployed(&self, name: &str) -> Result<Arc<Deployed>, FunctionError> {

@@ -48,6 +48,7 @@ fn answer(method: &Method, path: &str) -> (u16, Value) {
         "executionArn": ARN, "name": HOSTILE, "stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:w",
         "status": "FAILED", "startDate": "2026-11-22T16:10:37.475Z", "stopDate": "2026-11-22T16:10:38.475Z",
         "durationMicros": 1_000_000, "error": HOSTILE, "cause": HOSTILE, "input": {"a": HOSTILE},
+        "cost": {"busyMicros": 184, "billedMilliseconds": 1_000, "billedMemoryMB": 64, "expressUsd": 0.000_002_04},
     });
     let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
     match (method.as_str(), path.as_str()) {
@@ -56,6 +57,16 @@ fn answer(method: &Method, path: &str) -> (u16, Value) {
         ("GET", path) if path.ends_with("/states") => {
             (200, json!({"states": [{"name": "A", "succeeded": 1, "p99Micros": 5.0}]}))
         }
+        ("GET", path) if path.ends_with("/versions") => {
+            let version = json!({"version": 1, "creationDate": "", "description": HOSTILE});
+            let alias = json!({"name": HOSTILE, "routes": [{"version": 1, "weight": 100}], "description": HOSTILE});
+            (200, json!({"versions": [version], "aliases": [alias]}))
+        }
+        ("GET", path) if path.ends_with("/diagnostics") => {
+            let warning = json!({"message": HOSTILE, "line": 1, "column": 2, "location": HOSTILE, "hint": HOSTILE});
+            (200, json!({"runs": true, "diagnostics": [warning]}))
+        }
+        ("GET", path) if path.ends_with("/replay") => (200, json!({"fleetstepReplay": 1})),
         ("GET", path) if path.ends_with("/history") => {
             let entered = json!({"id": 2, "previousEventId": 0, "type": "FailStateEntered", "details": {"name": "A", "input": HOSTILE}});
             (200, json!({"level": "ALL", "events": [entered]}))
@@ -67,7 +78,8 @@ fn answer(method: &Method, path: &str) -> (u16, Value) {
             (200, json!({"name": "w", "format": "json", "definition": definition.to_string(), "updateDate": ""}))
         }
         ("GET", path) if path.ends_with("/logs") => {
-            (200, json!({"lines": [{"at": "", "level": "INFO", "text": HOSTILE}]}))
+            let failure = json!({"at": "", "error": HOSTILE, "cause": HOSTILE, "executionArn": ARN});
+            (200, json!({"lines": [{"at": "", "level": "INFO", "text": HOSTILE}], "failures": [failure]}))
         }
         ("GET", "/v1/functions/f") => {
             (200, json!({"name": "f", "kind": "task", "environment": {"A": HOSTILE}, "problem": HOSTILE}))
@@ -134,6 +146,21 @@ async fn what_others_wrote_is_text() {
     let refused = ask(&table, "POST", "/console/deploy", &[], "name=w&definition=%3C%2Ftextarea%3E%3Cb%3E").await;
     assert_eq!(refused.status, 400);
     assert!(refused.text.contains("Line 3, column 4") && !refused.text.contains("<b>"));
+}
+
+#[tokio::test]
+async fn a_workflow_tells_its_versions_diagnostics_and_cost_and_a_function_its_failures() {
+    let table = Arc::default();
+    let workflow = ask(&table, "GET", PAGES[1], &[], "").await.text;
+    for told in ["Versions and aliases", "100 % to 1", "Diagnostics", "Line 1, column 2", "AWS Express would cost"] {
+        assert!(workflow.contains(told), "{told}");
+    }
+    let function = ask(&table, "GET", PAGES[7], &[], "").await.text;
+    assert!(function.contains("Latest failures") && function.contains("Memory, most"));
+    let execution = ask(&table, "GET", PAGES[5], &[], "").await.text;
+    assert!(execution.contains("$0.00000204") && execution.contains("1000 ms with 64 MB"));
+    let replay = ask(&table, "GET", &format!("{}/replay.json", PAGES[5]), &[], "").await;
+    assert_eq!((replay.status, replay.text.as_str()), (200, "{\"fleetstepReplay\":1}"));
 }
 
 #[tokio::test]

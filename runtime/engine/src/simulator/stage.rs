@@ -8,6 +8,7 @@ use crate::calls::Answer;
 use crate::host::Call;
 use crate::running::{Running, panicked};
 use crate::shard::{Key, Output, Shard};
+use crate::usage::Usage;
 use fleetstep_document::Text;
 use fleetstep_machine::{
     EXECUTION_DURATION_MAX, ExecutionStart, Failure, HistoryEvent, HistoryLevel, Identity, Outcome, Ticket, Timestamp,
@@ -280,7 +281,8 @@ impl Stage {
             *kept = player.chronicle.take_kept();
         }
         self.open.retain(|(other, _)| *other != key);
-        self.fates[id] = Fate::Finished { key, finished: Finished { outcome, started, stopped: self.now } };
+        let finished = Finished { outcome, started, stopped: self.now, usage: Usage::default() };
+        self.fates[id] = Fate::Finished { key, finished };
         self.tell(Moment::Finished(id))
     }
 

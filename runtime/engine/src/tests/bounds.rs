@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// All that is kept of an execution that waits, beside its documents: its slot and its entry in the timer wheel. It has
-/// no task, and no table of its own unless it has branches.
+/// no task, and no table of its own unless it has branches. Eight bytes of it are what it used so far.
 #[test]
 fn a_parked_execution_is_small() {
     let all = Shard::<Flight>::EXECUTION_BYTES;
-    assert!(all <= 200, "{all}");
+    assert!(all <= 208, "{all}");
 }
 
 fn begin(identity: &Arc<Identity>) -> ExecutionStart {

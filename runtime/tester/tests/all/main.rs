@@ -3,6 +3,7 @@
 mod explored;
 mod hostile;
 mod orders;
+mod replayed;
 mod suites;
 
 use std::path::PathBuf;
