@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
 /// The data directory unless told otherwise, below the folder that the server is started in.
 pub const DATA_DIR_DEFAULT: &str = ".fleetstep";
+/// Executions a second whose whole history is kept unless said: so many that the place for them is taken within minutes,
+/// and a server's memory is then what it stays.
+pub const HISTORY_SAMPLES_DEFAULT: u32 = 40;
 
 /// The process that compiles has its address space bounded, of which the allocator would take a GiB ahead. In KiB.
 const SMALL_ARENAS: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
@@ -329,7 +332,7 @@ impl Default for Settings {
             workflow_extensions: false,
             outside: Config::default(),
             redact: Vec::new(),
-            history_samples: 10,
+            history_samples: HISTORY_SAMPLES_DEFAULT,
             console: true,
             idempotent_names: false,
             idempotency_minutes: 10,
