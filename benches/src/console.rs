@@ -10,7 +10,7 @@ use crate::figure::{Figure, Report};
 use crate::http::{fleetstep, start_sync};
 use crate::load::{ask, closed_loop};
 use crate::pin::Pin;
-use crate::process::threads_of;
+use crate::process::Threads;
 use crate::server::Server;
 use crate::step;
 use anyhow::{Context as _, Result, ensure};
@@ -104,14 +104,14 @@ impl Costs {
         for is_watched in SLICES {
             let somebody =
                 is_watched.then(|| [tokio::spawn(look(server.address)), tokio::spawn(watch(server.address))]);
-            let (before, _) = threads_of(server.pid())?;
+            let before = Threads::of(server.pid())?;
             let seen = closed_loop(server.address, request, CONNECTIONS, time / SLICES.len() as u32 * 2).await?;
-            let (after, _) = threads_of(server.pid())?;
+            let used = Threads::of(server.pid())?.since(&before);
             somebody.iter().flatten().for_each(tokio::task::JoinHandle::abort);
             let sum = &mut sums[usize::from(is_watched)];
             sum.starts += seen.requests;
             sum.seconds += seen.elapsed.as_secs_f64();
-            sum.processor_seconds += after.saturating_sub(before).as_secs_f64();
+            sum.processor_seconds += used.processor.as_secs_f64();
         }
         let [alone, watched] = sums;
         let each = |sum: Sum| sum.processor_seconds / sum.starts as f64;
@@ -126,18 +126,18 @@ impl Costs {
 
 /// How many seconds of processor time a server that does nothing else takes in a second for somebody who looks.
 async fn looking(server: &Server) -> Result<f64> {
-    let processor = || anyhow::Ok(threads_of(server.pid())?.0);
-    let before = processor()?;
+    let seconds_since = |before| anyhow::Ok(Threads::of(server.pid())?.since(before).processor.as_secs_f64());
+    let before = Threads::of(server.pid())?;
     for _ in 0..VISITS {
         for page in PAGES {
             ask(server.address, &get(page, "text/html")).await?;
         }
     }
-    let a_page = (processor()? - before).as_secs_f64() / f64::from(VISITS) / PAGES.len() as f64;
+    let a_page = seconds_since(&before)? / f64::from(VISITS) / PAGES.len() as f64;
     let watching = tokio::spawn(watch(server.address));
-    let (before, began) = (processor()?, clock::instant());
+    let (before, began) = (Threads::of(server.pid())?, clock::instant());
     tokio::time::sleep(EVERY * 8).await;
-    let live = (processor()? - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let live = seconds_since(&before)? / began.elapsed().as_secs_f64();
     watching.abort();
     Ok(a_page / EVERY.as_secs_f64() + live)
 }

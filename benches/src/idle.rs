@@ -6,7 +6,7 @@ use crate::fleet::{Fleet, name};
 use crate::http::start_sync;
 use crate::load::ask;
 use crate::pin::Pin;
-use crate::process::{resident_bytes, threads_of};
+use crate::process::{Threads, resident_bytes};
 use crate::server::Server;
 use crate::step::ORDER;
 use anyhow::{Result, bail};
@@ -34,11 +34,11 @@ pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     }
     std::thread::sleep(SETTLE);
     let look = if plan.quick { LOOK / 20 } else { LOOK };
-    let (started, before) = (clock::instant(), threads_of(server.pid())?);
+    let (started, before) = (clock::instant(), Threads::of(server.pid())?);
     std::thread::sleep(look);
-    let (elapsed, after) = (started.elapsed().as_secs_f64(), threads_of(server.pid())?);
-    let percent = 100.0 * after.0.saturating_sub(before.0).as_secs_f64() / elapsed;
-    let sleeps = after.1.saturating_sub(before.1) as f64 / elapsed;
+    let (elapsed, used) = (started.elapsed().as_secs_f64(), Threads::of(server.pid())?.since(&before));
+    let percent = 100.0 * used.processor.as_secs_f64() / elapsed;
+    let sleeps = used.sleeps as f64 / elapsed;
     let resident = resident_bytes(server.pid())? as f64 / 1e6;
     let mut report = Report::of(
         "An idle server",

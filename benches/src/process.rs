@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result};
 use fleetstep_engine::clock;
 use rustix::time::{ClockId, clock_gettime};
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -28,20 +30,45 @@ pub(crate) fn thread_cpu_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-/// What the threads of process `pid` that live have had of processors, to the nanosecond; and how often they went to
-/// sleep.
-pub(crate) fn threads_of(pid: u32) -> Result<(Duration, u64)> {
-    let (mut nanos, mut sleeps) = (0, 0);
-    for task in std::fs::read_dir(format!("/proc/{pid}/task")).context("procfs")? {
-        let task = task?.path();
-        let read = |name: &str| std::fs::read_to_string(task.join(name)).unwrap_or_default();
-        nanos += read("schedstat").split_whitespace().next().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        let status = read("status");
-        let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        sleeps += switches.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
+/// What each thread of a process has used so far.
+pub(crate) struct Threads(HashMap<OsString, Used>);
+
+/// What one thread has had of processors, to the nanosecond; and how often it went to sleep.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Used {
+    pub(crate) processor: Duration,
+    pub(crate) sleeps: u64,
+}
+
+impl Threads {
+    /// The threads of process `pid` that live.
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let mut threads = HashMap::new();
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).context("procfs")? {
+            let task = task?;
+            let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let nanos = read("schedstat").split_whitespace().next().and_then(|text| text.parse().ok());
+            let status = read("status");
+            let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            let sleeps = switches.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+            let used = Used { processor: Duration::from_nanos(nanos.unwrap_or(0)), sleeps };
+            threads.insert(task.file_name(), used);
+        }
+        let told = threads.values().any(|used| !used.processor.is_zero());
+        anyhow::ensure!(told, "this kernel does not say what threads have used");
+        Ok(Self(threads))
     }
-    anyhow::ensure!(nanos > 0, "this kernel does not say what threads have used");
-    Ok((Duration::from_nanos(nanos), sleeps))
+
+    /// What they have used since `before`; of a thread that has ended meanwhile, nothing.
+    pub(crate) fn since(&self, before: &Self) -> Used {
+        self.0.iter().fold(Used::default(), |sum, (task, now)| {
+            let then = before.0.get(task).copied().unwrap_or_default();
+            Used {
+                processor: sum.processor + now.processor.saturating_sub(then.processor),
+                sleeps: sum.sleeps + now.sleeps.saturating_sub(then.sleeps),
+            }
+        })
+    }
 }
 
 /// Resident memory of process `pid`, in bytes.
@@ -116,6 +143,16 @@ mod tests {
         assert!(resident_bytes(pid).unwrap() > 0);
         assert_eq!(tree(pid)[0], pid);
         assert!(cpu_time(pid).is_ok());
+    }
+
+    #[test]
+    fn a_thread_that_ends_takes_nothing_from_the_others() {
+        let used = |millis| Used { processor: Duration::from_millis(millis), sleeps: millis };
+        let threads =
+            |all: &[(&str, u64)]| Threads(all.iter().map(|&(id, millis)| (id.into(), used(millis))).collect());
+        let since = threads(&[("1", 7), ("3", 2)]).since(&threads(&[("1", 5), ("2", 100)]));
+        assert_eq!((since.processor, since.sleeps), (Duration::from_millis(4), 4));
+        assert!(Threads::of(std::process::id()).is_ok());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::http::CONNECTIONS;
 use crate::load::{Seen, closed_loop_expecting};
 use crate::machine::Sitting;
 use crate::pin::Pin;
-use crate::process::{cpu_time, cpu_time_of_tree, resident_bytes_of_tree, threads_of};
+use crate::process::{Threads, cpu_time, cpu_time_of_tree, resident_bytes_of_tree};
 use crate::server::Server;
 use crate::stats::median;
 use anyhow::{Context as _, Result};
@@ -216,10 +216,10 @@ pub(crate) struct CpuLoad<'a> {
 /// The server's CPU for each request, in µs.
 pub(crate) fn cpu_load(tokio: &Runtime, load: &CpuLoad<'_>, time: Duration) -> Result<f64> {
     let (pid, request) = (load.server.pid(), crate::http::start_sync(load.workflow, crate::step::ORDER));
-    let before = threads_of(pid)?.0;
+    let before = Threads::of(pid)?;
     let seen = closed_loop_expecting(load.server.address, &request, rows::SUCCEEDED, CONNECTIONS, time);
     let requests = tokio.block_on(seen)?.requests.max(1) as f64;
-    Ok(threads_of(pid)?.0.saturating_sub(before).as_secs_f64() * 1e6 / requests)
+    Ok(Threads::of(pid)?.since(&before).processor.as_secs_f64() * 1e6 / requests)
 }
 
 /// Requests a second that wrk, a well-known load generator, gets out of the same echo; `None` without wrk.
