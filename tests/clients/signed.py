@@ -17,12 +17,13 @@ ROLE = "arn:aws:iam::000000000000:role/workflow"
 DEFINITION = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
 
 # StartSyncExecution's host prefix `sync-` has no name to resolve on loopback.
-os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ENDPOINT_URL_SFN=ENDPOINT, AWS_DISABLE_HOST_PREFIX_INJECTION="true")
+os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ENDPOINT_URL_SFN=ENDPOINT, AWS_ENDPOINT_URL_LAMBDA=ENDPOINT,
+                  AWS_DISABLE_HOST_PREFIX_INJECTION="true")
 
 
-def client(key, secret):
+def client(key, secret, service="stepfunctions"):
     config = Config(inject_host_prefix=False, retries={"max_attempts": 0})
-    return boto3.client("stepfunctions", aws_access_key_id=key, aws_secret_access_key=secret, config=config)
+    return boto3.client(service, aws_access_key_id=key, aws_secret_access_key=secret, config=config)
 
 
 def refused(code, call):
@@ -50,6 +51,23 @@ def with_boto3():
     print("boto3: ok")
 
 
+def with_lambda():
+    """Signed for another service, with ARNs in paths and parameters behind them."""
+    full, reader = client(ID, SECRET, "lambda"), client(READER_ID, READER_SECRET, "lambda")
+    new = {"FunctionName": "signed", "Runtime": "provided.al2023", "Handler": "x", "Role": ROLE, "Code": {"ZipFile": b"no zip"}}
+    refused("InvalidParameterValueException", lambda: full.create_function(**new))
+    refused("AccessDeniedException", lambda: reader.create_function(**new))
+    assert full.list_functions(MaxItems=5)["Functions"] == reader.list_functions()["Functions"] == []
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:signed"
+    refused("ResourceNotFoundException", lambda: reader.list_tags(Resource=arn))
+    refused("ResourceNotFoundException", lambda: full.untag_resource(Resource=arn, TagKeys=["a b", "c/d"]))
+    refused("ResourceNotFoundException", lambda: full.invoke(FunctionName=arn, Qualifier="$LATEST", Payload=b"{}"))
+    refused("AccessDeniedException", lambda: reader.invoke(FunctionName="signed", Payload=b"{}"))
+    refused("InvalidSignatureException", lambda: client(ID, READER_SECRET, "lambda").list_functions())
+    refused("UnrecognizedClientException", lambda: client("AKIDUNKNOWN", SECRET, "lambda").list_functions())
+    print("lambda: ok")
+
+
 def with_the_cli():
     def run(key, secret, *arguments):
         environment = os.environ | {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
@@ -64,4 +82,5 @@ def with_the_cli():
 
 
 with_boto3()
+with_lambda()
 with_the_cli()

@@ -3,6 +3,7 @@
 //! A workflow that fails is no fault but a result; how the plain interface shows one stands here too
 //! ([`outcome_status`]), so that all statuses are in one file.
 
+use crate::FetchError;
 use crate::body::BodyError;
 use crate::executions::push_failure;
 use crate::limits::INPUT_BYTES_MAX;
@@ -82,13 +83,27 @@ faults! {
     /// No room for another execution, or for another call of a function: a retry after a moment may help.
     ThrottlingException 400 429;
     UnknownOperationException 400 404;
+    // Of Lambda, whose statuses are those of plain HTTP.
+    AliasLimitExceededException 400 400;
+    CodeStorageExceededException 400 400;
+    InvalidParameterValueException 400 400;
+    InvalidRequestContentException 400 400;
+    PreconditionFailedException 400 412;
+    RequestTooLargeException 400 413;
+    ResourceConflictException 400 409;
+    ResourceNotFoundException 400 404;
+    ResourceNotReadyException 400 502;
+    TooManyRequestsException 400 429;
     // Of the plain interface, and of HTTP itself.
     FunctionDoesNotExist 400 404;
+    FunctionConflict 400 409;
     FunctionLimitExceeded 400 409;
     InvalidModule 400 422;
     /// A spec of a route or a schedule.
     InvalidTrigger 400 422;
     MethodNotAllowed 405 405;
+    /// A module that was named could not be fetched.
+    ModuleUnavailable 400 502;
     NotFound 404 404;
     RequestEntityTooLarge 413 413;
     RequestTimeout 408 408;
@@ -126,7 +141,11 @@ impl Fault {
             cause: None,
             allow: None,
             broken: false,
-            retry_after: matches!(kind, Kind::ThrottlingException | Kind::ExecutionLimitExceeded).then_some(1),
+            retry_after: matches!(
+                kind,
+                Kind::ThrottlingException | Kind::ExecutionLimitExceeded | Kind::TooManyRequestsException
+            )
+            .then_some(1),
         }
     }
 
@@ -142,7 +161,7 @@ impl Fault {
     }
 
     /// The host failed at what it was asked for.
-    fn internal(error: &dyn std::error::Error) -> Self {
+    pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         let message = "The server could not do this; its standard error says why";
         Self { cause: Some(error.to_string().into()), ..Self::new(Kind::InternalFailure, message) }
     }
@@ -161,6 +180,11 @@ impl Fault {
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
         Self { retry_after: Some(seconds.max(1)), ..self }
+    }
+
+    /// What kind of fault it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// What was sent gives no input for what it starts.
@@ -223,6 +247,28 @@ impl Fault {
         self.mark(reply)
     }
 
+    /// As Lambda's REST protocol says it. Lambda has names of its own for what is common to all services.
+    pub(crate) fn lambda_reply(&self) -> Reply {
+        let (name, _, status) = self.kind.entry();
+        let (name, status) = match self.kind {
+            Kind::InternalFailure => ("ServiceException", status),
+            Kind::ThrottlingException => ("TooManyRequestsException", status),
+            Kind::RequestEntityTooLarge => ("RequestEntityTooLargeException", status),
+            Kind::UnsupportedMediaType => ("UnsupportedMediaTypeException", status),
+            _ if status == 401 => (name, 403),
+            _ => (name, status),
+        };
+        // As the API model has it, which is not of one mind.
+        let message =
+            if matches!(name, "ResourceNotFoundException" | "ServiceException") { "Message" } else { "message" };
+        let fault_of = if status < 500 { "User" } else { "Service" };
+        let mut body = ObjectBuilder::with_capacity(2 + self.details.len()).with("Type", fault_of);
+        body.push(message, &*self.message);
+        let mut reply = reply::rest(&self.finish(body), StatusCode::from_u16(status).expect("a status of the table"));
+        reply.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(name));
+        self.mark(reply)
+    }
+
     /// A problem's members (RFC 9457).
     pub(crate) fn problem(&self) -> Document {
         let (name, _, status) = self.kind.entry();
@@ -266,6 +312,16 @@ impl Fault {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         reply
+    }
+}
+
+impl From<FetchError> for Fault {
+    fn from(error: FetchError) -> Self {
+        let kind = match error {
+            FetchError::NotAllowed(_) => Kind::AccessDeniedException,
+            FetchError::Failed(_) => Kind::ModuleUnavailable,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 
@@ -430,7 +486,42 @@ impl From<FunctionError> for Fault {
             FunctionError::NotFound { .. } => Kind::FunctionDoesNotExist,
             FunctionError::InvalidSettings(_) => Kind::ValidationException,
             FunctionError::InvalidModule(_) => Kind::InvalidModule,
-            FunctionError::LimitExceeded { .. } => Kind::FunctionLimitExceeded,
+            FunctionError::LimitExceeded { .. }
+            | FunctionError::TooManyVersions
+            | FunctionError::TooManyAliases
+            | FunctionError::TooManyTags => Kind::FunctionLimitExceeded,
+            FunctionError::AliasNotFound { .. } => Kind::FunctionDoesNotExist,
+            FunctionError::AlreadyExists { .. }
+            | FunctionError::AliasExists { .. }
+            | FunctionError::VersionInUse { .. }
+            | FunctionError::OtherRevision => Kind::FunctionConflict,
+            FunctionError::OtherCode { .. } | FunctionError::InvalidRouting(_) => Kind::ValidationException,
+            FunctionError::InvalidToken(error) => return error.into(),
+            FunctionError::Store(error) => return error.into(),
+        };
+        Self::new(kind, message)
+    }
+}
+
+impl Fault {
+    /// What the catalog says of a function, as Lambda says it.
+    pub(crate) fn of_function(error: FunctionError) -> Self {
+        let message = error.to_string();
+        let kind = match error {
+            FunctionError::NotFound { .. } | FunctionError::AliasNotFound { .. } => Kind::ResourceNotFoundException,
+            FunctionError::AlreadyExists { .. }
+            | FunctionError::AliasExists { .. }
+            | FunctionError::VersionInUse { .. } => Kind::ResourceConflictException,
+            FunctionError::OtherRevision => Kind::PreconditionFailedException,
+            FunctionError::TooManyAliases => Kind::AliasLimitExceededException,
+            FunctionError::LimitExceeded { .. } | FunctionError::TooManyVersions => Kind::CodeStorageExceededException,
+            FunctionError::InvalidName(_)
+            | FunctionError::InvalidSettings(_)
+            | FunctionError::InvalidModule(_)
+            | FunctionError::OtherCode { .. }
+            | FunctionError::InvalidRouting(_)
+            | FunctionError::TooManyTags
+            | FunctionError::InvalidToken(_) => Kind::InvalidParameterValueException,
             FunctionError::Store(error) => return error.into(),
         };
         Self::new(kind, message)

@@ -1,7 +1,7 @@
 //! The gate: who sent a request, whether they may, and which account's service answers it.
 //!
-//! `POST /` takes signatures, `/v1/` takes bearer tokens. What belongs to another account is answered as what does not
-//! exist, since it is looked up where it is not: in the caller's own service.
+//! `POST /` and Lambda's paths take signatures, `/v1/` takes bearer tokens. What belongs to another account is answered as
+//! what does not exist, since it is looked up where it is not: in the caller's own service.
 
 use crate::audit::Act;
 use crate::aws::{self, Operation};
@@ -10,7 +10,7 @@ use crate::front::Accounts;
 use crate::reply::Reply;
 use crate::routed::{self, Asked, split_account};
 use crate::service::{HEALTHZ, METRICS, READYZ, nothing_at};
-use crate::{Audit, Service, metrics, web};
+use crate::{Audit, Service, lambda, metrics, web};
 use bytes::Bytes;
 use fleetstep_document::Document;
 use fleetstep_engine::clock;
@@ -33,6 +33,9 @@ const SUBJECTS: [&str; 8] = [
     "mapRunArn",
     "name",
 ];
+
+/// What requests to Lambda are signed for.
+const LAMBDA: &str = "lambda";
 
 pub(crate) struct Gate {
     guard: Arc<Guard>,
@@ -65,6 +68,10 @@ impl Gate {
         let answered = match head.uri.path() {
             METRICS => self.metrics(&head),
             HEALTHZ | READYZ => self.own().health(&head, self.may_see_the_process(&head.headers)),
+            path if lambda::is_of(path) => {
+                let answered = self.lambda(&head, body, remote).await;
+                return answered.unwrap_or_else(|fault| self.own().refuse(&fault).lambda_reply());
+            }
             path if path.starts_with("/v1/") => self.plain(&head, body, remote).await,
             _ => self.routed(&head, body, remote).await,
         };
@@ -96,6 +103,30 @@ impl Gate {
         let seen = body.clone();
         let reply = aws::answer(guest.service, head.headers, body).await;
         self.note(need, &guest, Noted::of(&reply, named, || subject(&seen), remote)).await;
+        Ok(reply)
+    }
+
+    /// Lambda's protocol: what is asked for stands in the head, and the body is a part of what is signed.
+    async fn lambda<B>(&self, head: &Parts, body: B, remote: SocketAddr) -> Result<Reply, Fault>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let asked = lambda::routed(head);
+        let (operation, path) = (asked.as_ref().map_or("unknown", |routed| routed.row.name), head.uri.path());
+        let nobody = |refusal| self.turned_away(refusal, operation, path, remote);
+        let claim = self.guard.claim_for(LAMBDA, &head.headers, seconds()).map_err(nobody)?;
+        let routed = asked.map_err(Fault::unread)?;
+        let received = lambda::receive(self.own(), &routed, head, body).await?;
+        let caller = self.guard.verify(&claim, &head.method, &head.uri, &head.headers, &received.body, seconds());
+        let guest = self.guest(caller.map_err(nobody)?).map_err(nobody)?;
+        let need = routed.row.need;
+        let resource = lambda_subject(&routed, &received.body);
+        if !guest.caller.may(need.scope) {
+            return Err(self.denied(&guest.caller, need.scope, &format!("lambda:{operation}"), &resource, remote));
+        }
+        let answered = lambda::serve(guest.service, &routed, head, received.body).await;
+        let reply = answered.unwrap_or_else(|fault| guest.service.refuse(&fault).lambda_reply());
+        self.note(need, &guest, Noted::of(&reply, operation, || resource.clone(), remote)).await;
         Ok(reply)
     }
 
@@ -233,6 +264,17 @@ impl Operation {
     }
 }
 
+/// What a request to Lambda is about: the function in its path, or the one that it makes.
+fn lambda_subject(routed: &lambda::Routed, body: &[u8]) -> String {
+    if !routed.label().is_empty() {
+        return routed.labels.join("/");
+    }
+    // A module in it is not taken apart for its name alone where nobody may know it.
+    let request = Document::parse_lazily(body).ok();
+    let name = request.as_ref().and_then(|request| request.get("FunctionName")).and_then(Document::as_str);
+    name.unwrap_or_default().to_owned()
+}
+
 /// What a request of the AWS protocol is about; empty where it does not say.
 fn subject(body: &[u8]) -> String {
     let Ok(request) = Document::parse(body) else { return String::new() };
@@ -297,6 +339,15 @@ mod tests {
                 format!("| `{method} /v1/{}` | `{}` |", row.path, need.scope.as_str())
             };
             expected.extend(row.methods.iter().map(line));
+        }
+        for row in crate::lambda::OPERATIONS {
+            expected.push(format!(
+                "| `{}` | `{} {}` | `{}` |",
+                row.name,
+                row.method,
+                row.path,
+                row.need.scope.as_str()
+            ));
         }
         for line in expected {
             assert!(text.lines().any(|found| found == line), "docs/identity.md lacks:\n{line}");

@@ -1,13 +1,13 @@
 //! The door: HTTP in, answers out, over a catalog and an engine.
 //!
-//! Three interfaces share one port. `POST /` speaks AWS JSON 1.0 as Step Functions does, so that the SDKs and the
-//! AWS CLI work unchanged; below `/v1/` functions and workflows are deployed and run by plain HTTP; `/healthz`,
+//! Four interfaces share one port. `POST /` speaks AWS JSON 1.0 as Step Functions does, and paths that begin with a date
+//! speak REST as Lambda does, so that the SDKs and the AWS CLI work unchanged; below `/v1/` functions and workflows are deployed and run by plain HTTP; `/healthz`,
 //! `/readyz` and `/metrics` are for whoever watches over the process. What a definition means, what a function is and how
 //! an execution runs is known to the rooms below; flags, signals and addresses are the server's.
 //!
 //! | plain HTTP | does |
 //! | --- | --- |
-//! | `PUT /v1/functions/NAME?memory_mib=&timeout_seconds=&concurrency=&description=&env.NAME=` | puts a module (`application/wasm`); as `application/json`, or with `PATCH`, the settings alone |
+//! | `PUT /v1/functions/NAME?memory_mib=&timeout_seconds=&concurrency=&description=&env.NAME=` | puts a module (`application/wasm`); as `application/json`, or with `PATCH`, the settings alone, or with `module` that of a registry |
 //! | `GET`, `DELETE /v1/functions/NAME`; `GET /v1/functions?max_items=&token=` | describes, deletes, lists |
 //! | `POST /v1/functions/NAME/invoke`; `GET /v1/functions/NAME/logs` | calls a function once; shows its newest log lines |
 //! | `PUT /v1/workflows/NAME?role_arn=` | creates or replaces a workflow from ASL (`application/json`, `application/yaml`); 422 with every diagnostic at once |
@@ -26,8 +26,8 @@
 //!
 //! The ARN of an execution stands in the header `fleetstep-execution-arn` too. A refusal is a problem (RFC 9457).
 //!
-//! Where the server has keys, a gate stands in front of it all: `POST /` takes signatures, `/v1/` takes bearer tokens, and
-//! each caller meets the service of its own account. What an operation or a route needs of its caller is a column of
+//! Where the server has keys, a gate stands in front of it all: the AWS protocols take signatures, `/v1/` takes bearer
+//! tokens, and each caller meets the service of its own account. What an operation or a route needs of its caller is a column of
 //! their tables.
 //!
 //! The hot path, a synchronous start, parses the request once, writes the answer once, and takes one lock for the
@@ -50,6 +50,7 @@ mod gate;
 mod history;
 mod id;
 mod idempotency;
+mod lambda;
 mod launch;
 mod limits;
 mod metrics;
@@ -62,6 +63,7 @@ mod routed;
 mod scheduler;
 mod serve;
 mod service;
+mod source;
 mod tasks;
 mod tls;
 mod tracing;
@@ -78,4 +80,5 @@ pub use pages::{PageBody, Pages};
 pub use reply::ReplyBody;
 pub use serve::{Drained, serve};
 pub use service::{Options, Report, Service};
+pub use source::{FetchError, FetchedModule, ModuleSource};
 pub use tls::{Tls, TlsError};

@@ -29,6 +29,8 @@ pub struct Limits {
     pub module_bytes_max: usize,
     /// Modules that are taken in at once, from the first byte of the body until they are compiled.
     pub uploads_max: usize,
+    /// Calls of functions that nobody waits for, and that are not over.
+    pub events_max: usize,
     /// Bodies that are still arriving, all together. One that comes in a single piece does not count.
     pub arriving_bytes_max: usize,
     /// Idempotency keys that an account can have.
@@ -76,6 +78,7 @@ impl Default for Limits {
             batch_body_bytes_max: 8 << 20,
             module_bytes_max: 64 << 20,
             uploads_max: 4,
+            events_max: 500,
             arriving_bytes_max: 512 << 20,
             idempotency_keys_max: 100_000,
             idempotency_bytes_max: 64 << 20,

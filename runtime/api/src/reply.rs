@@ -49,11 +49,28 @@ pub(crate) fn aws_fault(body: &Document, status: StatusCode) -> Reply {
 }
 
 fn add_aws_headers(reply: &mut Reply) {
-    let request_id =
-        HeaderValue::from_maybe_shared(page::passing(|out| out.extend_from_slice(Uuid::random().as_bytes())));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-    headers.insert(REQUEST_ID, request_id.expect("a UUID is a header value"));
+    headers.insert(REQUEST_ID, request_id());
+}
+
+fn request_id() -> HeaderValue {
+    let id = HeaderValue::from_maybe_shared(page::passing(|out| out.extend_from_slice(Uuid::random().as_bytes())));
+    id.expect("a UUID is a header value")
+}
+
+/// An answer of a REST protocol of AWS's.
+pub(crate) fn rest(body: &Document, status: StatusCode) -> Reply {
+    let mut reply = json(body, status);
+    reply.headers_mut().insert(REQUEST_ID, request_id());
+    reply
+}
+
+/// An answer of a REST protocol of AWS's without a body.
+pub(crate) fn rest_empty(status: StatusCode) -> Reply {
+    let mut reply = empty(status);
+    reply.headers_mut().insert(REQUEST_ID, request_id());
+    reply
 }
 
 /// A JSON answer of the plain interface.

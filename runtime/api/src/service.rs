@@ -11,7 +11,7 @@ use crate::redaction::Redaction;
 use crate::reply::{self, Reply, ReplyBody};
 use crate::scheduler::LastRuns;
 use crate::tasks::{Activities, Tasks};
-use crate::{AdmissionConfig, Limits, aws, metrics, routed, web};
+use crate::{AdmissionConfig, Limits, ModuleSource, aws, lambda, metrics, routed, web};
 use bytes::Bytes;
 use fleetstep_catalog::{Catalog, Executions as TaskExecutions, StateMachine, StateMachineArn, Target, Version};
 use fleetstep_document::{Document, ObjectBuilder};
@@ -24,7 +24,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Where one asks whether the process is alive.
 pub(crate) const HEALTHZ: &str = "/healthz";
@@ -60,6 +60,8 @@ pub struct Options {
     pub admission: AdmissionConfig,
     /// What makes asynchronous starts durable before they are acknowledged; without one they live in memory.
     pub journal: Option<Arc<dyn Journal>>,
+    /// Where modules come from that are named and not sent; without one they must be sent.
+    pub modules: Option<Arc<dyn ModuleSource>>,
     /// Where the traces of executions go; without it none is made.
     pub telemetry: Option<Telemetry>,
 }
@@ -104,6 +106,8 @@ struct Shared {
     budget: Arc<Budget>,
     /// For the modules that are being taken in.
     uploads: Arc<Semaphore>,
+    /// For the calls that nobody waits for.
+    events: Arc<Semaphore>,
     /// For the connections that are open.
     connections: Arc<Semaphore>,
     /// Those who follow executions.
@@ -140,6 +144,7 @@ impl Service {
         let admission = Admission::new(&options.admission, account, memory, Arc::default());
         let budget = Arc::new(Budget::new(limits.arriving_bytes_max));
         let uploads = Arc::new(Semaphore::new(limits.uploads_max));
+        let events = Arc::new(Semaphore::new(limits.events_max));
         let connections = Arc::new(Semaphore::new(limits.connections_max));
         let followers = Followers::new(limits.followers_max);
         let deliveries = Mutex::new(Deliveries::new(limits.deliveries_max));
@@ -157,6 +162,7 @@ impl Service {
             samples,
             budget,
             uploads,
+            events,
             connections,
             followers,
             deliveries,
@@ -180,6 +186,7 @@ impl Service {
             redaction,
             budget,
             uploads,
+            events,
             connections,
             followers,
             report,
@@ -202,6 +209,7 @@ impl Service {
             samples: samples(options),
             budget: Arc::clone(budget),
             uploads: Arc::clone(uploads),
+            events: Arc::clone(events),
             connections: Arc::clone(connections),
             followers: followers.clone(),
             deliveries: Mutex::new(Deliveries::new(options.limits.deliveries_max)),
@@ -240,6 +248,7 @@ impl Service {
             HEALTHZ | READYZ => self.health(&head, true),
             METRICS => metrics::answer(&head, &[self]),
             path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
+            path if lambda::is_of(path) => Ok(lambda::answer(self, &head, body).await),
             // What an operator configured comes last: what is the server's own is not looked for there.
             _ => Box::pin(routed::answer_unguarded(self, &head, body)).await,
         };
@@ -275,6 +284,12 @@ impl Service {
     /// Room for one more module that is taken in, until the answer is dropped.
     pub(crate) fn upload(&self) -> Result<SemaphorePermit<'_>, Fault> {
         Ok(self.0.uploads.try_acquire().map_err(|_| BodyError::TooManyUploads)?)
+    }
+
+    /// Room for one more call that nobody waits for, until the answer is dropped.
+    pub(crate) fn event(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let taken = Arc::clone(&self.0.events).try_acquire_owned();
+        taken.map_err(|_| Fault::new(Kind::TooManyRequestsException, "Too many events are waiting to be delivered"))
     }
 
     /// Reports a fault that is the host's; all others are the caller's business alone.
@@ -435,6 +450,11 @@ impl Service {
     /// What makes starts durable.
     pub(crate) fn journal(&self) -> Option<&Arc<dyn Journal>> {
         self.0.options.journal.as_ref()
+    }
+
+    /// Where modules come from that are named and not sent.
+    pub(crate) fn modules(&self) -> Option<&Arc<dyn ModuleSource>> {
+        self.0.options.modules.as_ref()
     }
 
     /// Whether the server was told to stop.

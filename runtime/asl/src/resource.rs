@@ -3,7 +3,7 @@
 use fleetstep_document::Text;
 
 /// The qualifier of what is deployed now.
-pub(crate) const LATEST: &str = "$LATEST";
+const LATEST: &str = "$LATEST";
 
 /// What a task of a program is; its index is the [`TaskId`](fleetstep_machine::TaskId).
 #[derive(Clone, Debug, PartialEq, Eq)]

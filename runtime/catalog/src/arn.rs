@@ -279,6 +279,21 @@ impl FunctionArn {
         Ok(Self::of_parts(region, account, name, qualifier))
     }
 
+    /// The ARN of the function alone.
+    #[must_use]
+    pub fn unqualified(&self) -> Self {
+        let length = self.qualifier.as_ref().map_or(0, |qualifier| qualifier.len() + 1);
+        let text = Text::from(&self.text[..self.text.len() - length]);
+        Self { text, name: self.name.clone(), qualifier: None }
+    }
+
+    /// The ARN of a version or an alias of this function.
+    #[must_use]
+    pub fn qualified_by(&self, qualifier: &str) -> Self {
+        let text = format!("{}:{qualifier}", self.unqualified().text);
+        Self { text: Text::from(text), name: self.name.clone(), qualifier: Some(Text::from(qualifier)) }
+    }
+
     fn of_parts(region: &str, account: &str, name: &str, qualifier: Option<&str>) -> Self {
         let mut text = format!("arn:aws:lambda:{region}:{account}:function:{name}");
         if let Some(qualifier) = qualifier {

@@ -3,6 +3,8 @@
 mod activities;
 mod aliases;
 mod call;
+mod function_aliases;
+mod function_versions;
 mod functions;
 mod open;
 mod pins;
@@ -13,6 +15,9 @@ mod versions;
 
 pub use activities::Activity;
 pub use aliases::{AliasRequest, RouteRequest};
+pub use function_aliases::FunctionAliasChange;
+pub use function_versions::{FunctionFound, PublishFunction};
+pub use functions::{FunctionChange, FunctionChanged, FunctionExpected};
 pub use pins::{Pin, PinError, Restored};
 pub use triggers::{ROUTES_OF_ACCOUNT_MAX, SCHEDULES_MAX, Scheduled, Settled};
 

@@ -1,6 +1,7 @@
 //! What the catalog's operations fail with.
 
 use crate::published::{ALIASES_MAX, TAGS_MAX, VERSIONS_MAX};
+use crate::release::{FUNCTION_ALIASES_MAX, FUNCTION_TAGS_MAX, FUNCTION_VERSIONS_MAX};
 use crate::{ArnError, InvalidToken, NameError, StoreError};
 use fleetstep_asl::Diagnostic;
 use fleetstep_trigger::{Conflict, Problems};
@@ -149,6 +150,62 @@ pub enum FunctionError {
     /// The bytes are no module that can be run; the text says why.
     #[error("{0}")]
     InvalidModule(String),
+    /// There is one of that name, and there should be none.
+    #[error("Function already exist: {name}")]
+    AlreadyExists {
+        /// The name.
+        name: String,
+    },
+    /// It has changed since whoever asks has looked at it.
+    #[error(
+        "The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetAlias API to retrieve the latest RevisionId"
+    )]
+    OtherRevision,
+    /// What was put last has another code than the one that was to be published.
+    #[error(
+        "CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({current}). Please try again with the CodeSHA256 in $LATEST."
+    )]
+    OtherCode {
+        /// The one that was asked for.
+        wanted: String,
+        /// The one that is there.
+        current: String,
+    },
+    /// A version cannot go while aliases lead to it.
+    #[error("Version {arn} cannot be deleted: these aliases lead to it: [{aliases}]")]
+    VersionInUse {
+        /// The version's ARN.
+        arn: String,
+        /// Their names, with commas.
+        aliases: String,
+    },
+    /// No alias of that name.
+    #[error("Cannot find alias arn: {arn}")]
+    AliasNotFound {
+        /// Its ARN, if there were one.
+        arn: String,
+    },
+    /// There is an alias of that name.
+    #[error("Alias already exists: {arn}")]
+    AliasExists {
+        /// Its ARN.
+        arn: String,
+    },
+    /// An alias cannot lead there; the text says why.
+    #[error("{0}")]
+    InvalidRouting(String),
+    /// Too many versions of a function.
+    #[error("The function has {FUNCTION_VERSIONS_MAX} versions, which is the most: delete one that is not used")]
+    TooManyVersions,
+    /// Too many aliases of a function.
+    #[error("The function has {FUNCTION_ALIASES_MAX} aliases, which is the most: delete one that is not used")]
+    TooManyAliases,
+    /// Too many tags of a function.
+    #[error("You can only have {FUNCTION_TAGS_MAX} tags on a resource")]
+    TooManyTags,
+    /// A token that no page ended with.
+    #[error(transparent)]
+    InvalidToken(#[from] InvalidToken),
     /// Too many functions.
     #[error("the limit of {functions_max} functions is reached")]
     LimitExceeded {

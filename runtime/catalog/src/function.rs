@@ -4,7 +4,10 @@ use crate::FunctionError;
 use crate::arn::{FunctionArn, Place};
 use crate::failure::function_not_ready;
 use crate::integration::Integrations;
+use crate::release::{FunctionPackage, FunctionProfile, FunctionVersion, Releases};
 use arc_swap::ArcSwapOption;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dashmap::DashMap;
 use fleetstep_document::Text;
 use fleetstep_engine::{Call, Reply};
@@ -129,10 +132,14 @@ pub struct FunctionDescription {
     pub arn: FunctionArn,
     /// Its name.
     pub name: Text,
+    /// Which of its versions this is.
+    pub version: FunctionVersion,
     /// SHA-256 of the module, in hexadecimal.
     pub module_sha256: Text,
     /// Size of the module.
     pub module_bytes: u64,
+    /// What the module came in, if it was an archive.
+    pub package: Option<FunctionPackage>,
     /// `task` or `command`; `None` when the stored module can't be loaded.
     pub kind: Option<&'static str>,
     /// Why the stored module can't be loaded; calls of the function fail with it. It names no file of the host:
@@ -140,10 +147,57 @@ pub struct FunctionDescription {
     pub problem: Option<String>,
     /// How it is run.
     pub settings: FunctionSettings,
+    /// How many calls of all its versions may run at once, in place of what the settings say.
+    pub reserved_concurrency: Option<u32>,
+    /// What clients say of it beside that.
+    pub profile: FunctionProfile,
+    /// Changes with every change; none for one that was put by an earlier version of this program.
+    pub revision_id: Option<Text>,
     /// When it was first put.
     pub created: Timestamp,
     /// When module or settings last changed.
     pub updated: Timestamp,
+}
+
+impl FunctionDescription {
+    /// How many calls may run at once.
+    pub(crate) fn concurrency_max(&self) -> u32 {
+        self.reserved_concurrency.unwrap_or(self.settings.concurrency_max)
+    }
+
+    /// SHA-256 of what it was put as, an archive or the module itself, in Base64.
+    #[must_use]
+    pub fn code_sha256(&self) -> String {
+        let of_module = || {
+            let digits = self.module_sha256.as_bytes().chunks_exact(2);
+            let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            STANDARD.encode(digits.filter_map(byte).collect::<Vec<u8>>())
+        };
+        self.package.as_ref().map_or_else(of_module, |package| package.sha256_base64.clone())
+    }
+
+    /// Takes over what a version does not have for itself.
+    pub(crate) fn take_concurrency_of(&mut self, latest: &Self) {
+        self.settings.concurrency_max = latest.settings.concurrency_max;
+        self.reserved_concurrency = latest.reserved_concurrency;
+    }
+
+    fn config(&self) -> FunctionConfig {
+        FunctionConfig { concurrency_max: self.concurrency_max(), ..self.settings.config() }
+    }
+
+    /// Whether a version of this would be no other than `version`.
+    pub(crate) fn is_published_as(&self, version: &Self) -> bool {
+        let settings = FunctionSettings {
+            description: self.settings.description.clone(),
+            concurrency_max: self.settings.concurrency_max,
+            ..version.settings.clone()
+        };
+        self.module_sha256 == version.module_sha256
+            && self.package == version.package
+            && self.settings == settings
+            && self.profile == version.profile
+    }
 }
 
 /// The answer to a put.
@@ -160,6 +214,14 @@ pub(crate) struct Deployed {
     pub(crate) description: FunctionDescription,
     /// The loaded module with its configuration; `None` where the description has a problem.
     pub(crate) function: Option<Arc<Function>>,
+    /// What is published of it; nothing of what is a version itself.
+    pub(crate) releases: Arc<Releases>,
+}
+
+impl std::fmt::Debug for Deployed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployed").field("description", &self.description).finish_non_exhaustive()
+    }
 }
 
 impl Deployed {
@@ -170,7 +232,7 @@ impl Deployed {
         module: Arc<Module>,
         before: Option<&Function>,
     ) -> Result<Self, FunctionError> {
-        let config = description.settings.config();
+        let config = description.config();
         sandbox.check(&module, &config).map_err(|error| FunctionError::InvalidSettings(error.to_string()))?;
         description.kind = Some(match module.kind() {
             ModuleKind::Task => "task",
@@ -184,14 +246,42 @@ impl Deployed {
                 Function::new(sandbox, name, arn, module, config)
             }
         };
-        Ok(Self { description, function: Some(function) })
+        Ok(Self { description, function: Some(function), releases: Arc::default() })
     }
 
     /// A function whose stored module can't be loaded: it is there to be seen and to be replaced.
     pub(crate) fn broken(mut description: FunctionDescription, problem: String) -> Self {
         description.kind = None;
         description.problem = Some(problem);
-        Self { description, function: None }
+        Self { description, function: None, releases: Arc::default() }
+    }
+
+    /// The same with what is published of it. All versions share one concurrency.
+    pub(crate) fn with(self, releases: Arc<Releases>) -> Self {
+        let is_behind =
+            |version: &Arc<Self>| version.description.concurrency_max() != self.description.concurrency_max();
+        if !releases.versions.values().any(is_behind) {
+            return Self { releases, ..self };
+        }
+        let mut releases = Releases::clone(&releases);
+        for version in releases.versions.values_mut() {
+            *version = Arc::new(version.as_concurrent_as(&self.description));
+        }
+        Self { releases: Arc::new(releases), ..self }
+    }
+
+    /// The same version of a function with the concurrency that all have now.
+    fn as_concurrent_as(&self, latest: &FunctionDescription) -> Self {
+        let mut description = self.description.clone();
+        description.take_concurrency_of(latest);
+        self.configured(description)
+    }
+
+    /// The same module, described otherwise; of what is published of it nothing.
+    pub(crate) fn configured(&self, description: FunctionDescription) -> Self {
+        let replace = |function: &Arc<Function>| function.replace(Arc::clone(function.module()), description.config());
+        let function = self.function.as_ref().map(replace);
+        Self { description, function, releases: Arc::default() }
     }
 
     /// Calls it on behalf of the resource that `label` names when the answer is too large.

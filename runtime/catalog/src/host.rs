@@ -30,6 +30,8 @@ enum Target {
         /// The ARN as the definition has it: what failures name.
         arn: Text,
     },
+    /// A version or an alias of one, by its own ARN.
+    Qualified { slot: Arc<Slot>, arn: Text, qualifier: Text },
     /// Whichever function the input names.
     LambdaInvoke,
     /// A service integration, or an activity.
@@ -65,10 +67,10 @@ impl Target {
     /// What a resource is, and what is to be warned of.
     fn bind(resource: &Resource, functions: &Arc<Functions>) -> Result<(Self, Option<String>), String> {
         let target = match resource {
-            Resource::Function { arn, qualifier: Some(qualifier), .. } if qualifier != LATEST => Err(format!(
-                "Versions and aliases of functions are not supported yet: call {} without ':{qualifier}'",
-                arn.trim_end_matches(qualifier.as_str()).trim_end_matches(':'),
-            )),
+            Resource::Function { arn, name, qualifier: Some(qualifier) } if qualifier != LATEST => {
+                let (slot, arn, qualifier) = (functions.slot(name), arn.clone(), qualifier.clone());
+                Ok(Self::Qualified { slot, arn, qualifier })
+            }
             Resource::Function { arn, name, .. } => Ok(Self::Function { slot: functions.slot(name), arn: arn.clone() }),
             Resource::LambdaInvoke => Ok(Self::LambdaInvoke),
             Resource::Service { arn } => {
@@ -94,6 +96,12 @@ impl TaskHost for MachineHost {
                 Some(deployed) => deployed.invoke_as(call, arn),
                 None => Reply::Ready(Err(function_not_found(&latest(arn)))),
             },
+            Target::Qualified { slot, arn, qualifier } => {
+                match slot.current().as_ref().and_then(|deployed| deployed.qualified(qualifier)) {
+                    Some(deployed) => deployed.invoke_as(call, arn),
+                    None => Reply::Ready(Err(function_not_found(arn))),
+                }
+            }
             Target::LambdaInvoke => self.invokes.call(call),
             Target::Service(host) => host.call(call),
         }
@@ -110,13 +118,21 @@ impl TaskHost for Invokes {
             Ok(invocation) => invocation,
             Err(failure) => return Reply::Ready(Err(failure)),
         };
-        let Some(deployed) = self.0.get(&invocation.function).filter(|_| invocation.is_latest()) else {
+        let found = self.0.get(&invocation.function);
+        let found = match invocation.qualifier.as_deref().filter(|_| !invocation.is_latest()) {
+            None => found,
+            Some(qualifier) => found.and_then(|deployed| deployed.qualified(qualifier)),
+        };
+        let Some(deployed) = found else {
             return Reply::Ready(Err(function_not_found(&invocation.arn(place))));
         };
         call.input = invocation.payload;
+        let version = deployed.description.version;
         match deployed.invoke_as(call, &INVOKE_LABEL) {
-            Reply::Ready(answer) => Reply::Ready(answer.map(invoke::answer)),
-            Reply::Later(answer) => Reply::Later(Box::pin(async move { answer.await.map(invoke::answer) })),
+            Reply::Ready(answer) => Reply::Ready(answer.map(|payload| invoke::answer(payload, version))),
+            Reply::Later(answer) => {
+                Reply::Later(Box::pin(async move { answer.await.map(|payload| invoke::answer(payload, version)) }))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::arn::{FunctionArn, LATEST, Place, is_function_name};
 use crate::failure;
+use crate::release::FunctionVersion;
 use crate::uuid::uuid;
 use arcstr::literal;
 use fleetstep_document::{Document, ObjectBuilder, Text};
@@ -57,7 +58,7 @@ impl Invocation {
         Ok(Self { function, qualifier, payload: payload(parameters.get(PAYLOAD))? })
     }
 
-    /// Whether it is for the function as it was put last: the only version there is.
+    /// Whether it is for the function as it was put last.
     pub(crate) fn is_latest(&self) -> bool {
         self.qualifier.as_deref().is_none_or(|qualifier| qualifier == LATEST)
     }
@@ -133,21 +134,20 @@ fn check_built(parameters: &Document) -> Result<(), Failure> {
     Err(failure::unusable_parameters(&parameters.to_json(), &[problem]))
 }
 
-/// The answer's constant part. There is no HTTP response behind it, so that its headers are the ones that every
-/// answer of Lambda's has.
-static HTTP_METADATA: LazyLock<Document> =
-    LazyLock::new(|| http_metadata(&[("X-Amz-Executed-Version", LATEST), ("Content-Type", "application/json")]));
+/// The part of the answer that says what was called, which is constant for what was put last.
+static OF_LATEST: LazyLock<Called> = LazyLock::new(|| Called::new(literal!("$LATEST")));
 
-/// The same of an answer of Step Functions.
+/// The constant part of an answer of Step Functions.
 static SFN_METADATA: LazyLock<Document> =
-    LazyLock::new(|| http_metadata(&[("Content-Type", "application/x-amz-json-1.0")]));
+    LazyLock::new(|| http_metadata(&[("Content-Type", literal!("application/x-amz-json-1.0"))]));
 
-fn http_metadata(headers: &[(&str, &str)]) -> Document {
+/// There is no HTTP response behind it, so that its headers are the ones that every answer of the service has.
+fn http_metadata(headers: &[(&str, Text)]) -> Document {
     let mut all = ObjectBuilder::with_capacity(headers.len());
     let mut single = ObjectBuilder::with_capacity(headers.len());
     for (name, value) in headers {
-        all.push(Text::from(*name), vec![Document::from(*value)]);
-        single.push(Text::from(*name), *value);
+        all.push(Text::from(*name), vec![Document::from(value.clone())]);
+        single.push(Text::from(*name), value.clone());
     }
     ObjectBuilder::with_capacity(3)
         .with(literal!("AllHttpHeaders"), all.build())
@@ -163,16 +163,35 @@ pub fn sdk_metadata() -> [Document; 2] {
     [SFN_METADATA.clone(), response]
 }
 
-/// What lambda:invoke answers with when the function answered with `payload`.
-pub(crate) fn answer(payload: Document) -> Document {
-    let response = ObjectBuilder::with_capacity(1).with(literal!("RequestId"), uuid()).build();
-    ObjectBuilder::with_capacity(5)
-        .with(literal!("ExecutedVersion"), literal!("$LATEST"))
-        .with(literal!("Payload"), payload)
-        .with(literal!("SdkHttpMetadata"), HTTP_METADATA.clone())
-        .with(literal!("SdkResponseMetadata"), response)
-        .with(literal!("StatusCode"), 200_u32)
-        .build()
+struct Called {
+    version: Text,
+    http_metadata: Document,
+}
+
+impl Called {
+    fn new(version: Text) -> Self {
+        let headers = [("X-Amz-Executed-Version", version.clone()), ("Content-Type", literal!("application/json"))];
+        Self { version, http_metadata: http_metadata(&headers) }
+    }
+
+    fn answer(&self, payload: Document) -> Document {
+        let response = ObjectBuilder::with_capacity(1).with(literal!("RequestId"), uuid()).build();
+        ObjectBuilder::with_capacity(5)
+            .with(literal!("ExecutedVersion"), self.version.clone())
+            .with(literal!("Payload"), payload)
+            .with(literal!("SdkHttpMetadata"), self.http_metadata.clone())
+            .with(literal!("SdkResponseMetadata"), response)
+            .with(literal!("StatusCode"), 200_u32)
+            .build()
+    }
+}
+
+/// What lambda:invoke answers with when that version of the function answered with `payload`.
+pub(crate) fn answer(payload: Document, version: FunctionVersion) -> Document {
+    match version {
+        FunctionVersion::Latest => OF_LATEST.answer(payload),
+        FunctionVersion::Number(number) => Called::new(Text::from(number.to_string())).answer(payload),
+    }
 }
 
 #[cfg(test)]
@@ -270,7 +289,7 @@ mod tests {
 
     #[test]
     fn answers_have_lambdas_shape() {
-        let answer = answer(Document::parse(br#"{"a":1}"#).unwrap());
+        let answer = answer(Document::parse(br#"{"a":1}"#).unwrap(), FunctionVersion::Latest);
         let id = answer.get("SdkResponseMetadata").unwrap().get("RequestId").unwrap().as_str().unwrap().to_owned();
         assert_eq!(id.len(), 36);
         assert_eq!(

@@ -19,6 +19,7 @@ mod page;
 mod pin;
 mod published;
 mod record;
+mod release;
 mod state_machine;
 mod store;
 mod token;
@@ -26,10 +27,12 @@ mod uuid;
 
 pub use arn::{ActivityArn, ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
 pub use catalog::{
-    ACTIVITIES_MAX, Activity, AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, Pin, PinError,
-    ROUTES_OF_ACCOUNT_MAX, Restored, RouteRequest, SCHEDULES_MAX, STATE_MACHINES_MAX, Scheduled, Settled,
+    ACTIVITIES_MAX, Activity, AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, FunctionAliasChange, FunctionChange,
+    FunctionChanged, FunctionExpected, FunctionFound, Pin, PinError, PublishFunction, ROUTES_OF_ACCOUNT_MAX, Restored,
+    RouteRequest, SCHEDULES_MAX, STATE_MACHINES_MAX, Scheduled, Settled,
 };
 pub use error::{ActivityError, FunctionError, OpenError, PublishError, StateMachineError, TriggerError};
+pub use failure::FUNCTION_NAME_PATTERN;
 pub use fleetstep_asl::{Diagnostic, Resource};
 pub use fleetstep_wasm::{CallBounds, MASKED, SECRET_BYTES_MIN, Secrets};
 pub use function::{
@@ -41,6 +44,10 @@ pub use invoke::sdk_metadata;
 pub use page::{InvalidToken, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest, decode_token, encode_token, page};
 pub use published::{
     ALIASES_MAX, Alias, INITIAL_REVISION, ROUTES_MAX, Route, TAGS_MAX, Target, VERSIONS_MAX, Version, WEIGHTS_SUM,
+};
+pub use release::{
+    FUNCTION_ALIASES_MAX, FUNCTION_TAGS_MAX, FUNCTION_VERSIONS_MAX, FUNCTION_WEIGHTS_SUM, FunctionAlias,
+    FunctionPackage, FunctionProfile, FunctionRoute, FunctionVersion,
 };
 pub use state_machine::{
     CreateStateMachine, Created, DefinitionFormat, Publication, Runnable, StateMachine, StateMachineStatus,

@@ -6,6 +6,7 @@
 use crate::arn::{FunctionArn, NameError, Place};
 use crate::function::Deployed;
 use crate::published::Published;
+use crate::release::{FunctionAlias, FunctionPackage, FunctionProfile, FunctionRoute, FunctionVersion, Releases};
 use crate::store::{Change, RecordKind, Stored};
 use crate::{
     Activity, Alias, DefinitionFormat, FunctionDescription, FunctionSettings, StateMachine, Version, WorkflowType,
@@ -208,7 +209,7 @@ fn alias_key(alias: &Alias) -> String {
     format!("{}:{}", alias.arn.name(), alias.name)
 }
 
-/// A function, as it is kept under its name.
+/// A function, as it is kept under its name; and a version of one, under the name and its number.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FunctionRecord {
@@ -217,6 +218,25 @@ pub(crate) struct FunctionRecord {
     pub(crate) settings: FunctionSettings,
     pub(crate) created_micros: i64,
     pub(crate) updated_micros: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    package: Option<FunctionPackage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reserved_concurrency: Option<u32>,
+    #[serde(default, skip_serializing_if = "FunctionProfile::is_default")]
+    profile: FunctionProfile,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision_id: Option<String>,
+    /// Of the name, whatever is deployed under it: nothing in a version's record.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: BTreeMap<String, String>,
+    /// How many versions were published under the name, those that are deleted among them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) versions_published: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl FunctionRecord {
@@ -227,29 +247,125 @@ impl FunctionRecord {
             settings: function.settings.clone(),
             created_micros: function.created.as_micros(),
             updated_micros: function.updated.as_micros(),
+            package: function.package.clone(),
+            reserved_concurrency: function.reserved_concurrency,
+            profile: function.profile.clone(),
+            revision_id: function.revision_id.as_ref().map(Text::to_string),
+            tags: BTreeMap::new(),
+            versions_published: 0,
         }
     }
 
     /// The change that keeps a function as it is.
-    pub(crate) fn put(function: &FunctionDescription) -> Change {
-        put(RecordKind::Function, function.name.to_string(), &Self::of(function))
+    pub(crate) fn put(function: &Deployed) -> Change {
+        let Releases { tags, versions_published, .. } = &*function.releases;
+        let record =
+            Self { tags: tags.clone(), versions_published: *versions_published, ..Self::of(&function.description) };
+        put(RecordKind::Function, function.description.name.to_string(), &record)
+    }
+
+    /// The change that keeps a version of a function.
+    pub(crate) fn put_version(version: &Deployed) -> Change {
+        let description = &version.description;
+        put(RecordKind::FunctionVersion, function_version_key(description), &Self::of(description))
     }
 
     /// The function of that name, of which nothing is loaded.
-    pub(crate) fn description(self, place: &Place, name: &str) -> Result<FunctionDescription, NameError> {
+    pub(crate) fn description(
+        self,
+        place: &Place,
+        name: &str,
+        version: FunctionVersion,
+    ) -> Result<FunctionDescription, NameError> {
         let arn = FunctionArn::new(place, name)?;
         Ok(FunctionDescription {
             name: arn.name().clone(),
             arn,
+            version,
             module_sha256: Text::from(self.module_sha256),
             module_bytes: self.module_bytes,
+            package: self.package,
             kind: None,
             problem: None,
             settings: self.settings,
+            reserved_concurrency: self.reserved_concurrency,
+            profile: self.profile,
+            revision_id: self.revision_id.map(Text::from),
             created: Timestamp::from_micros(self.created_micros),
             updated: Timestamp::from_micros(self.updated_micros),
         })
     }
+}
+
+/// An alias of a function, as it is kept under the function's name and its own.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FunctionAliasRecord {
+    description: String,
+    /// What was put last, where there is none.
+    version: Option<u32>,
+    second: Option<RouteRecord>,
+    revision_id: String,
+}
+
+impl FunctionAliasRecord {
+    pub(crate) fn of(alias: &FunctionAlias) -> Self {
+        let version = match alias.route.version {
+            FunctionVersion::Latest => None,
+            FunctionVersion::Number(number) => Some(number),
+        };
+        Self {
+            description: alias.description.clone(),
+            version,
+            second: alias.route.second.map(|(version, weight)| RouteRecord { version, weight }),
+            revision_id: alias.revision_id.to_string(),
+        }
+    }
+
+    /// The change that keeps an alias.
+    pub(crate) fn put(alias: &FunctionAlias) -> Change {
+        put(RecordKind::FunctionAlias, function_alias_key(alias), &Self::of(alias))
+    }
+
+    /// The alias of that name of a function.
+    pub(crate) fn alias(self, function: &FunctionArn, name: &str) -> FunctionAlias {
+        FunctionAlias {
+            arn: function.qualified_by(name),
+            name: Text::from(name),
+            description: self.description,
+            route: FunctionRoute {
+                version: self.version.map_or(FunctionVersion::Latest, FunctionVersion::Number),
+                second: self.second.map(|RouteRecord { version, weight }| (version, weight)),
+            },
+            revision_id: Text::from(self.revision_id),
+        }
+    }
+}
+
+fn function_version_key(version: &FunctionDescription) -> String {
+    format!("{}:{}", version.name, version.version)
+}
+
+fn function_alias_key(alias: &FunctionAlias) -> String {
+    format!("{}:{}", alias.arn.name(), alias.name)
+}
+
+/// The change that forgets a version of a function.
+pub(crate) fn delete_function_version(version: &Deployed) -> Change {
+    Change::Delete { kind: RecordKind::FunctionVersion, name: function_version_key(&version.description) }
+}
+
+/// The change that forgets an alias of a function.
+pub(crate) fn delete_function_alias(alias: &FunctionAlias) -> Change {
+    Change::Delete { kind: RecordKind::FunctionAlias, name: function_alias_key(alias) }
+}
+
+/// The changes that forget a function, its versions and its aliases.
+pub(crate) fn delete_function(function: &Deployed) -> Vec<Change> {
+    let name = function.description.name.to_string();
+    let versions = function.releases.versions.values().map(|version| delete_function_version(version));
+    let aliases = function.releases.aliases.values().map(|alias| delete_function_alias(alias));
+    std::iter::once(Change::Delete { kind: RecordKind::Function, name }).chain(versions).chain(aliases).collect()
 }
 
 /// A revision with the functions that it calls, as it is kept under its digest.
@@ -270,14 +386,18 @@ pub(crate) struct PinRecord {
     pub(crate) tracing: String,
     /// By name.
     pub(crate) functions: BTreeMap<String, FunctionRecord>,
+    /// By the function's name and number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) function_versions: BTreeMap<String, BTreeMap<u32, FunctionRecord>>,
+    /// By the function's name and the alias's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) function_aliases: BTreeMap<String, BTreeMap<String, FunctionAliasRecord>>,
 }
 
 impl PinRecord {
-    pub(crate) fn of(machine: &StateMachine, functions: &[Arc<Deployed>]) -> Self {
-        let function = |deployed: &Arc<Deployed>| {
-            (deployed.description.name.to_string(), FunctionRecord::of(&deployed.description))
-        };
-        Self {
+    /// Of a machine with the functions that it calls, and what it reaches of what is published of each.
+    pub(crate) fn of(machine: &StateMachine, functions: &[(Arc<Deployed>, Releases)]) -> Self {
+        let mut record = Self {
             name: machine.name.to_string(),
             definition: machine.definition.to_string(),
             format: machine.format.into(),
@@ -287,8 +407,33 @@ impl PinRecord {
             updated_micros: machine.updated.as_micros(),
             logging: machine.logging.to_json(),
             tracing: machine.tracing.to_json(),
-            functions: functions.iter().map(function).collect(),
+            functions: BTreeMap::new(),
+            function_versions: BTreeMap::new(),
+            function_aliases: BTreeMap::new(),
+        };
+        for (deployed, reached) in functions {
+            record.add(deployed, reached);
         }
+        record
+    }
+
+    fn add(&mut self, deployed: &Deployed, reached: &Releases) {
+        let name = deployed.description.name.to_string();
+        let version = |(number, version): (&u32, &Arc<Deployed>)| (*number, FunctionRecord::of(&version.description));
+        let alias = |(name, alias): (&Text, &Arc<FunctionAlias>)| (name.to_string(), FunctionAliasRecord::of(alias));
+        if !reached.versions.is_empty() {
+            self.function_versions.insert(name.clone(), reached.versions.iter().map(version).collect());
+        }
+        if !reached.aliases.is_empty() {
+            self.function_aliases.insert(name.clone(), reached.aliases.iter().map(alias).collect());
+        }
+        self.functions.insert(name, FunctionRecord::of(&deployed.description));
+    }
+
+    /// Digests of its modules.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &str> {
+        let versions = self.function_versions.values().flat_map(BTreeMap::values);
+        self.functions.values().chain(versions).map(|function| function.module_sha256.as_str())
     }
 
     /// Its bytes: two that are equal have the same.

@@ -35,11 +35,15 @@ pub enum RecordKind {
     Schedule,
     /// An activity, by name.
     Activity,
+    /// A version of a function, by the function's name, a colon and the number.
+    FunctionVersion,
+    /// An alias of a function, by the function's name, a colon and the alias's own.
+    FunctionAlias,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::StateMachine,
         Self::Function,
         Self::Version,
@@ -48,6 +52,8 @@ impl RecordKind {
         Self::Route,
         Self::Schedule,
         Self::Activity,
+        Self::FunctionVersion,
+        Self::FunctionAlias,
     ];
 
     /// For people.
@@ -62,6 +68,8 @@ impl RecordKind {
             Self::Route => "route",
             Self::Schedule => "schedule",
             Self::Activity => "activity",
+            Self::FunctionVersion => "function version",
+            Self::FunctionAlias => "function alias",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The catalog with a real sandbox: modules are small WASI commands, written as text.
 
 mod all {
+    mod function_versions;
     mod functions;
     mod hosting;
     mod pins;

@@ -46,7 +46,12 @@ impl Guard {
     /// What the headers of a signed request claim; a body need not be read for a claim that cannot be right. `now` is
     /// in seconds since 1970.
     pub fn claim(&self, headers: &HeaderMap, now: i64) -> Result<Claim, Refusal> {
-        Claim::read(&self.keys.load(), &self.config, headers, now)
+        self.claim_for(&self.config.service, headers, now)
+    }
+
+    /// The same of a request that must be signed for another service than the one of the configuration.
+    pub fn claim_for(&self, service: &str, headers: &HeaderMap, now: i64) -> Result<Claim, Refusal> {
+        Claim::read(&self.keys.load(), &self.config.region, service, headers, now)
     }
 
     /// Who sent a signed request: its signature is right, and was not used before.
@@ -59,7 +64,7 @@ impl Guard {
         body: &[u8],
         now: i64,
     ) -> Result<Arc<Caller>, Refusal> {
-        claim.check(&self.config, method, uri, headers, body)?;
+        claim.check(&self.config.region, method, uri, headers, body)?;
         let (oldest, repeat) = (now - CLOCK_SKEW_SECONDS_MAX, i64::from(self.config.repeat_seconds));
         let noted = {
             // No code under the lock can leave it half changed.

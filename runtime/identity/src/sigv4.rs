@@ -1,7 +1,7 @@
 //! Signature Version 4, from the side that checks it: what the header claims, and whether the library signs it the same.
 
 use crate::keys::AccessKey;
-use crate::{GuardConfig, Keys, Refusal};
+use crate::{Keys, Refusal};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningParams, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -33,6 +33,8 @@ const SIGNED_HEADERS_MAX: usize = 64;
 /// What a request's headers claim, found plausible: a known key, a time that is near.
 pub struct Claim {
     key: Arc<AccessKey>,
+    /// What it is signed for.
+    service: String,
     signed_headers: Vec<String>,
     pub(crate) signature: [u8; 32],
     /// The time in `X-Amz-Date`, in seconds.
@@ -41,7 +43,13 @@ pub struct Claim {
 
 impl Claim {
     /// Reads the claim of a request.
-    pub(crate) fn read(keys: &Keys, config: &GuardConfig, headers: &HeaderMap, now: i64) -> Result<Self, Refusal> {
+    pub(crate) fn read(
+        keys: &Keys,
+        region: &str,
+        service: &str,
+        headers: &HeaderMap,
+        now: i64,
+    ) -> Result<Self, Refusal> {
         let Some(authorization) = headers.get(AUTHORIZATION) else { return Err(Refusal::Missing) };
         if let Some(name) = ONCE_AT_MOST.iter().find(|name| headers.get_all(**name).iter().nth(1).is_some()) {
             return Err(Refusal::Incomplete(format!("The header '{name}' must be there once.")));
@@ -56,11 +64,11 @@ impl Claim {
             incomplete(message)
         })?;
         check_time(date, signed, now)?;
-        let key_id = parameters.check_scope(config, date)?;
+        let key_id = parameters.check_scope(region, service, date)?;
         let signed_headers = parameters.signed_headers(headers)?;
         let signature = parameters.signature.and_then(signature_of).ok_or_else(Refusal::mismatch)?;
         let key = keys.access_keys.get(key_id).map(Arc::clone).ok_or(Refusal::Unrecognized)?;
-        Ok(Self { key, signed_headers, signature, signed })
+        Ok(Self { key, service: service.to_owned(), signed_headers, signature, signed })
     }
 
     /// Whose key it claims to be signed with.
@@ -72,7 +80,7 @@ impl Claim {
     /// Whether the signature is the one that the key's secret gives to this request.
     pub(crate) fn check(
         &self,
-        config: &GuardConfig,
+        region: &str,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
@@ -82,7 +90,7 @@ impl Claim {
         if headers.get("x-amz-content-sha256").is_some_and(|claimed| claimed.as_bytes() != hash.as_bytes()) {
             return Err(Refusal::mismatch());
         }
-        let expected = self.expected(config, method, uri, headers, hash).ok_or_else(Refusal::mismatch)?;
+        let expected = self.expected(region, method, uri, headers, hash).ok_or_else(Refusal::mismatch)?;
         let is_right: bool = expected.ct_eq(&self.signature).into();
         if is_right { Ok(()) } else { Err(Refusal::mismatch()) }
     }
@@ -90,7 +98,7 @@ impl Claim {
     /// The signature that the library gives to the request; none where it has a part that can't be signed.
     fn expected(
         &self,
-        config: &GuardConfig,
+        region: &str,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
@@ -113,8 +121,8 @@ impl Claim {
         settings.excluded_headers = None;
         let params = v4::SigningParams::builder()
             .identity(&identity)
-            .region(&config.region)
-            .name(&config.service)
+            .region(region)
+            .name(&self.service)
             .time(UNIX_EPOCH + Duration::from_secs(u64::try_from(self.signed).ok()?))
             .settings(settings)
             .build()
@@ -166,14 +174,13 @@ impl<'a> Parameters<'a> {
     }
 
     /// The id of the key, if the credential is for this region, this service and that day.
-    fn check_scope(&self, config: &GuardConfig, date: &str) -> Result<&'a str, Refusal> {
+    fn check_scope(&self, wanted: &str, correct: &str, date: &str) -> Result<&'a str, Refusal> {
         let parts: Vec<&str> = self.credential.unwrap_or_default().split('/').collect();
         let [key_id, day, of_region, service, terminator] = parts[..] else {
             return Err(incomplete(
                 "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.",
             ));
         };
-        let GuardConfig { region: wanted, service: correct, .. } = config;
         let rules = [
             (of_region == wanted, format!("Credential should be scoped to a valid region: '{wanted}'.")),
             (service == correct, format!("Credential should be scoped to correct service: '{correct}'.")),

@@ -1,7 +1,8 @@
 //! The command line.
 
 use crate::commands::{
-    bench, deploy, dev, executions, graph, journal, keys, logs, new, replay, run, serve, start, test, validate,
+    bench, deploy, dev, executions, graph, journal, keys, logs, new, pull, push, replay, run, serve, start, test,
+    validate,
 };
 use crate::terminal;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -62,6 +63,10 @@ enum Command {
     Journal(journal::JournalCommand),
     /// Make, list and remove the keys that a server takes
     Keys(keys::KeysCommand),
+    /// Push modules to an OCI registry
+    Push(push::Push),
+    /// Pull a module from an OCI registry
+    Pull(pull::Pull),
     /// Load a server, or the engine in this process, and measure what it keeps
     Bench(bench::Bench),
     /// Print completions for a shell, to be kept where it looks for them
@@ -95,6 +100,8 @@ pub fn main() -> ExitCode {
         Command::Graph(graph) => graph.execute(),
         Command::Journal(journal) => journal.execute(),
         Command::Keys(keys) => keys.execute(),
+        Command::Push(push) => push.execute(),
+        Command::Pull(pull) => pull.execute(),
         Command::Bench(bench) => bench.execute(),
         Command::Completions { shell } => Ok(completions(shell)),
         Command::Compile => compile_for_parent().map(|()| ExitCode::SUCCESS).map_err(Into::into),

@@ -18,6 +18,7 @@ mod input;
 mod journal;
 mod manifest;
 mod project;
+mod registries;
 pub mod runtime;
 pub mod serving;
 pub mod settings;

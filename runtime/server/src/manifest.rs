@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use fleetstep_catalog::Secrets;
+use fleetstep_registry::{ModuleReference, is_reference};
 use fleetstep_trigger::{RouteSpec, ScheduleSpec};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +42,7 @@ pub(crate) struct FunctionEntry {
     pub(crate) krate: Option<PathBuf>,
     /// The crate's target; the fast kind of module is `wasm32-unknown-unknown`.
     pub(crate) target: Option<String>,
-    /// A finished module instead of a crate.
+    /// A finished module instead of a crate: a file, or `oci://…` for one in a registry.
     pub(crate) module: Option<PathBuf>,
     /// Memory that a call may use, in MiB.
     pub(crate) memory_mib: Option<u32>,
@@ -124,6 +125,11 @@ impl FunctionEntry {
         self.target.as_deref().unwrap_or(crate::guests::DEFAULT_TARGET)
     }
 
+    /// Where the module is in a registry.
+    pub(crate) fn reference(&self) -> Option<&str> {
+        self.module.as_deref().and_then(Path::to_str).filter(|text| is_reference(text))
+    }
+
     fn resolve(&mut self, directory: &Path) -> Result<()> {
         if self.target.is_some() && self.module.is_some() {
             bail!("has `target` beside `module`: a finished module is not built");
@@ -131,6 +137,10 @@ impl FunctionEntry {
         match (&mut self.krate, &mut self.module) {
             (Some(_), Some(_)) => bail!("has both `crate` and `module`: keep one"),
             (None, None) => bail!("needs `crate` (a folder that cargo builds) or `module` (a .wasm file)"),
+            (None, Some(module)) if module.to_str().is_some_and(is_reference) => {
+                let reference = module.to_str().unwrap_or_default().parse::<ModuleReference>();
+                reference.with_context(|| format!("`module` is {}", module.display()))?;
+            }
             (Some(path), None) | (None, Some(path)) => *path = directory.join(&*path),
         }
         Ok(())
@@ -183,6 +193,7 @@ mod tests {
         assert!(refused("[functions.t]\n").contains("needs `crate`"));
         assert!(refused("[functions.t]\nmodul = \"x\"\n").contains("unknown field `modul`"));
         assert!(refused("[functions.t]\nmodule = \"x\"\ncrate = \"y\"\n").contains("both"));
+        assert!(refused("[functions.t]\nmodule = \"oci://task\"\n").contains("REGISTRY/NAME:TAG"));
         assert!(refused("[functions.t]\nmodule = \"x\"\ntarget = \"wasm32-wasip1\"\n").contains("`target` beside"));
     }
 }

@@ -4,11 +4,12 @@ use crate::accounts;
 use crate::console::with_console;
 use crate::deploy::Deployment;
 use crate::journal;
+use crate::registries::Registries;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::terminal::{json_lines, progress};
 use anyhow::{Context as _, Result};
-use fleetstep_api::{Drained, Front, Limits, LogSink, Logs, Options, Service};
+use fleetstep_api::{Drained, Front, Limits, LogSink, Logs, ModuleSource, Options, Service};
 use fleetstep_catalog::Catalog;
 use fleetstep_journal::Journal;
 use fleetstep_telemetry::Telemetry;
@@ -110,8 +111,15 @@ fn options(settings: &Settings, logs: Logs, journal: Option<Arc<dyn Journal>>) -
         idempotent_names: settings.idempotent_names,
         logs,
         journal,
+        modules: modules(settings),
         telemetry: None,
     }
+}
+
+/// Where modules may be fetched from, if anywhere.
+fn modules(settings: &Settings) -> Option<Arc<dyn ModuleSource>> {
+    let registries = Some(settings.module_registries.clone()).filter(|registries| !registries.is_empty());
+    registries.map(|registries| Arc::new(Registries(registries)) as Arc<dyn ModuleSource>)
 }
 
 pub(crate) fn report(problem: &str) {

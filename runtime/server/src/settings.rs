@@ -59,6 +59,7 @@ pub struct FileSettings {
     aws_extensions: Option<bool>,
     workflow_extensions: Option<bool>,
     redact: Option<Vec<String>>,
+    module_registries: Option<Vec<String>>,
     history_samples: Option<u32>,
     console: Option<bool>,
     idempotent_names: Option<bool>,
@@ -173,6 +174,9 @@ pub struct ServerFlags {
     /// Hide the values of members with this name in histories, logs and descriptions of executions; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub redact: Vec<String>,
+    /// Let whoever may put functions name a module in this OCI registry instead of sending one; may be given more than once
+    #[arg(long = "module-registry", value_name = "HOST")]
+    pub module_registries: Vec<String>,
     /// Take the name of a StartExecution for its key, as for STANDARD workflows: the same name and input is the same execution
     #[arg(long)]
     pub idempotent_names: bool,
@@ -289,6 +293,8 @@ pub struct Settings {
     pub outside: Config,
     /// Names of members that are not shown.
     pub redact: Vec<String>,
+    /// Registries that modules may be fetched from.
+    pub module_registries: Vec<String>,
     /// Of how many executions a second the whole history is kept.
     pub history_samples: u32,
     /// Whether there is a console.
@@ -332,6 +338,7 @@ impl Default for Settings {
             workflow_extensions: false,
             outside: Config::default(),
             redact: Vec::new(),
+            module_registries: Vec::new(),
             history_samples: HISTORY_SAMPLES_DEFAULT,
             console: true,
             idempotent_names: false,
@@ -437,6 +444,12 @@ impl Settings {
             workflow_extensions: flags.workflow_extensions || file.workflow_extensions.unwrap_or(false),
             outside: Config { http_invoke: file.http_invoke, connections: file.connections, bindings: file.bindings },
             redact: file.redact.unwrap_or_default().into_iter().chain(flags.redact).collect(),
+            module_registries: file
+                .module_registries
+                .unwrap_or_default()
+                .into_iter()
+                .chain(flags.module_registries)
+                .collect(),
             history_samples: flags.history_samples.or(file.history_samples).unwrap_or(defaults.history_samples),
             console: flags.console.or(file.console).unwrap_or(defaults.console),
             idempotent_names: flags.idempotent_names || file.idempotent_names.unwrap_or(false),

@@ -77,7 +77,7 @@ impl Checker {
         Err(Fault::new(Kind::ValidationException, format!("{count} validation error{plural} detected: {all}")))
     }
 
-    pub(super) fn violation(&mut self, value: Option<&str>, path: &str, constraint: impl std::fmt::Display) {
+    pub(crate) fn violation(&mut self, value: Option<&str>, path: &str, constraint: impl std::fmt::Display) {
         let mut text = String::from("Value ");
         if let Some(value) = value {
             let _ = write!(text, "{value} ");
@@ -104,17 +104,24 @@ impl Checker {
 pub(crate) struct Members<'a> {
     object: &'a Object,
     path: Cow<'static, str>,
+    /// Lambda writes the names of members with a small letter where it says what is wrong with them.
+    is_lambda: bool,
 }
 
 impl<'a> Members<'a> {
     /// The members of the request itself.
     pub(crate) fn of(request: &'a Document) -> Result<Self, Fault> {
         match request.as_object() {
-            Some(object) => Ok(Self { object, path: Cow::Borrowed("") }),
+            Some(object) => Ok(Self { object, path: Cow::Borrowed(""), is_lambda: false }),
             None => {
                 Err(Fault::new(Kind::SerializationException, "Unexpected token: the request must be a JSON object"))
             }
         }
+    }
+
+    /// The members of a request to Lambda.
+    pub(crate) fn of_lambda(request: &'a Document) -> Result<Self, Fault> {
+        Ok(Self { is_lambda: true, ..Self::of(request)? })
     }
 
     /// A member as it stands; `null` says the same as nothing.
@@ -122,8 +129,14 @@ impl<'a> Members<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    pub(super) fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    pub(crate) fn path_of(&self, name: &str) -> String {
+        let mut name = name.to_owned();
+        if self.is_lambda
+            && let Some(first) = name.get_mut(..1)
+        {
+            first.make_ascii_lowercase();
+        }
+        if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }
     }
 
     fn present(&self, checker: &mut Checker, name: &str, required: bool) -> Option<&'a Document> {
@@ -146,7 +159,7 @@ impl<'a> Members<'a> {
     }
 
     /// A string that fits a pattern; `fits` says whether it does.
-    pub(super) fn matching(
+    pub(crate) fn matching(
         &self,
         checker: &mut Checker,
         name: &str,
@@ -178,7 +191,7 @@ impl<'a> Members<'a> {
     }
 
     /// An integer between two bounds that must be there.
-    pub(super) fn required_integer(&self, checker: &mut Checker, name: &str, min: i64, max: i64) -> Option<i64> {
+    pub(crate) fn required_integer(&self, checker: &mut Checker, name: &str, min: i64, max: i64) -> Option<i64> {
         self.present(checker, name, true)?;
         self.integer(checker, name, min, max)
     }
@@ -212,14 +225,20 @@ impl<'a> Members<'a> {
         self.nested(checker, self.get(name)?, self.path_of(name))
     }
 
+    /// A structure within this one that must be there.
+    pub(crate) fn required_structure(&self, checker: &mut Checker, name: &str) -> Option<Members<'a>> {
+        self.present(checker, name, true)?;
+        self.structure(checker, name)
+    }
+
     /// A list of structures that must be there.
-    pub(super) fn required_structures(&self, checker: &mut Checker, name: &str) -> Option<Vec<Members<'a>>> {
+    pub(crate) fn required_structures(&self, checker: &mut Checker, name: &str) -> Option<Vec<Members<'a>>> {
         self.present(checker, name, true)?;
         self.structures(checker, name)
     }
 
     /// A list of strings that must be there.
-    pub(super) fn required_texts(&self, checker: &mut Checker, name: &str, rule: TextRule) -> Option<Vec<&'a Text>> {
+    pub(crate) fn required_texts(&self, checker: &mut Checker, name: &str, rule: TextRule) -> Option<Vec<&'a Text>> {
         self.present(checker, name, true)?;
         let items = self.list(checker, name)?;
         let path = self.path_of(name);
@@ -248,7 +267,7 @@ impl<'a> Members<'a> {
             checker.mismatch.get_or_insert_with(|| "Unexpected field type".into());
             return None;
         };
-        Some(Members { object, path: Cow::Owned(path) })
+        Some(Members { object, path: Cow::Owned(path), is_lambda: self.is_lambda })
     }
 }
 

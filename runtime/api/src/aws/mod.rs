@@ -21,7 +21,7 @@ mod versions;
 
 pub(crate) use callbacks::{failure as task_failure, parse_output};
 pub(crate) use input::{copy_input, parse_input};
-pub(crate) use members::{Checker, Members};
+pub(crate) use members::{Checker, Members, TextRule};
 pub(crate) use start::write_failure;
 
 pub(crate) use operations::Operation;

@@ -1,6 +1,7 @@
 //! Functions by name: a module and its settings.
 
 use super::{Call, has_json, is_json, listing, media_type, settings, unsupported_media_type};
+use crate::Service;
 use crate::fault::{Fault, Kind, function_failure};
 use crate::id::Uuid;
 use crate::limits::INPUT_BYTES_MAX;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 /// How long a call outside of any workflow may take: as long as a workflow.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(300);
+/// The member that names a module in a registry, beside the settings.
+const MODULE: &str = "module";
 /// Lines of a log in one answer.
 const LOG_LINES_MAX: usize = 1_000;
 
@@ -80,12 +83,43 @@ async fn put<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
 }
 
 async fn configure<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<Reply, Fault> {
-    let (service, name) = (call.service, call.name.to_string());
-    let mut changed = service.catalog().describe_function(&name)?.settings;
+    let (service, name, is_put) = (call.service, call.name.to_string(), call.head.method == Method::PUT);
+    // Asked before the body is read, unless that may say where the function comes from.
+    let there = match service.catalog().describe_function(&name) {
+        Err(error) if !is_put => return Err(error.into()),
+        there => there,
+    };
     let bytes = call.read(service.limits().json_body_bytes_max).await?;
-    settings::apply_json(&mut changed, &parse_body(&bytes)?)?;
+    let mut body = parse_body(&bytes)?;
+    let module = body.as_object_mut().filter(|_| is_put).and_then(|body| body.remove(MODULE));
+    if let Some(module) = module {
+        return put_fetched(service, &name, &module, &body).await;
+    }
+    let mut changed = there?.settings;
+    settings::apply_json(&mut changed, &body)?;
     let function = service.catalog().configure_function(&name, changed).await?;
     Ok(reply::json(&describe(&function), StatusCode::OK))
+}
+
+/// Puts a function whose module is named and not sent.
+async fn put_fetched(service: &Service, name: &str, module: &Document, body: &Document) -> Result<Reply, Fault> {
+    let invalid = |message: &'static str| Fault::new(Kind::ValidationException, message);
+    let reference =
+        module.as_str().ok_or_else(|| invalid("'module' must be a reference such as oci://REGISTRY/NAME:TAG"))?;
+    let refused =
+        "This server fetches no modules: send the module, or let its operator name registries by --module-registry";
+    let source = service.modules().ok_or_else(|| Fault::new(Kind::AccessDeniedException, refused))?;
+    let mut changed = match service.catalog().describe_function(name) {
+        Ok(function) => function.settings,
+        Err(FunctionError::NotFound { .. }) => FunctionSettings::default(),
+        Err(error) => return Err(error.into()),
+    };
+    settings::apply_json(&mut changed, body)?;
+    let _upload = service.upload()?;
+    let module = source.fetch(reference.to_owned(), service.limits().module_bytes_max as u64).await?;
+    let put = service.catalog().put_function(name, module, Some(changed)).await?;
+    let status = if put.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(reply::json(&describe(&put.function), status))
 }
 
 fn describe(function: &FunctionDescription) -> Document {

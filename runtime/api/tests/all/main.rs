@@ -10,6 +10,7 @@ mod follow;
 mod gate;
 mod harness;
 mod histories;
+mod lambda;
 mod lifecycle;
 mod nested;
 mod starts;

@@ -3,7 +3,7 @@
 use super::Checker;
 use super::expressions::Written;
 use crate::fields::{Field, Kind, QueryLanguage};
-use crate::resource::{self, Integration, LATEST, Pattern, Resource, ResourceError};
+use crate::resource::{self, Integration, Pattern, Resource, ResourceError};
 use crate::source::{Extent, Node, Place, Value};
 use crate::{Code, Severity};
 use fleetstep_document::Document;
@@ -234,9 +234,6 @@ impl<'a> Checker<'a> {
             }
             (Pattern::Request, Resource::Other { .. }) => {
                 self.schema("Value is not a valid resource ARN", place, node.extent);
-            }
-            (Pattern::Request, Resource::Function { qualifier: Some(qualifier), .. }) if qualifier != LATEST => {
-                self.not_built(&format!("The version or alias '{qualifier}' of a function"), place, node.extent);
             }
             (Pattern::Request, Resource::Function { .. } | Resource::LambdaInvoke) => {}
         }

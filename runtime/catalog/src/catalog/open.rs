@@ -1,5 +1,6 @@
 //! Opening: records become functions, machines and what is published of them again.
 
+mod functions;
 mod machines;
 
 use super::pins::Pins;
@@ -7,12 +8,10 @@ use super::triggers::Triggers;
 use super::{CatalogConfig, Inner};
 use crate::function::{Deployed, Functions};
 use crate::integration::Integrations;
-use crate::record::{self, FunctionRecord};
-use crate::{FunctionDescription, OpenError, RecordKind, Store, StoreError, Stored};
+use crate::{FunctionDescription, OpenError, Store, StoreError, Stored};
 use dashmap::DashMap;
-use fleetstep_wasm::{Module, ModuleError, Sandbox};
-use futures_util::stream::{self, StreamExt as _};
-use std::collections::HashSet;
+use fleetstep_document::Text;
+use fleetstep_wasm::{Function, Module, ModuleError, Sandbox};
 use std::sync::Arc;
 
 /// How many modules are loaded, and how many definitions compiled, at the same time.
@@ -40,58 +39,32 @@ impl Inner {
             changing: tokio::sync::Mutex::new(()),
         };
         inner.bring_back_activities(&records)?;
-        inner.bring_back_functions(&records).await?;
+        functions::bring_back(&mut inner, &records).await?;
         machines::bring_back(&mut inner, &records).await?;
         inner.bring_back_triggers(&records)?;
         inner.drop_orphaned_modules().await?;
         Ok(inner)
     }
 
-    async fn bring_back_functions(&mut self, records: &[Stored]) -> Result<(), OpenError> {
-        let functions = records.iter().filter(|stored| stored.kind == RecordKind::Function);
-        let descriptions = functions.map(|stored| self.function_of(stored)).collect::<Result<Vec<_>, _>>()?;
-        let (sandbox, store) = (&self.sandbox, &self.store);
-        let deployed: Vec<(Deployed, Option<String>)> = stream::iter(descriptions)
-            .map(|description| async move { deploy(sandbox, &**store, description).await })
-            .buffered(LOADING_MAX)
-            .collect()
-            .await;
-        for (deployed, problem) in deployed {
-            let deployed = self.functions.put(deployed);
-            if let Some(problem) = problem {
-                self.problems.push(format!("function '{}' can't be called: {problem}", deployed.description.name));
-            }
-        }
-        Ok(())
-    }
-
-    fn function_of(&self, stored: &Stored) -> Result<FunctionDescription, StoreError> {
-        let unreadable = |message: String| unreadable(stored, message);
-        let record: FunctionRecord = record::read(stored).map_err(unreadable)?;
-        record.description(&self.config.place, &stored.name).map_err(|error| unreadable(error.to_string()))
-    }
-
     /// Drops the modules that a crash between two writes left behind.
     async fn drop_orphaned_modules(&self) -> Result<(), StoreError> {
-        let functions = self.functions.all();
-        let named: HashSet<&str> = functions.iter().map(|deployed| &*deployed.description.module_sha256).collect();
-        for sha256 in self.store.modules().await? {
-            if !named.contains(sha256.as_str()) && !self.pins.name_module(&sha256) {
-                self.store.delete_module(&sha256).await?;
-            }
+        for sha256 in self.unneeded(self.store.modules().await?.into_iter().map(Text::from).collect()) {
+            self.store.delete_module(&sha256).await?;
         }
         Ok(())
     }
 }
 
-/// A function with its stored module; where that can't be loaded, one that says so, and what the operator should know.
+/// A function with its stored module, another version of `of` where there is one; where that can't be loaded, one that
+/// says so, and what the operator should know.
 pub(super) async fn deploy(
     sandbox: &Sandbox,
     store: &dyn Store,
     description: FunctionDescription,
+    of: Option<&Function>,
 ) -> (Deployed, Option<String>) {
     match load(sandbox, store, &description.module_sha256).await {
-        Ok(module) => match Deployed::new(sandbox, description.clone(), module, None) {
+        Ok(module) => match Deployed::new(sandbox, description.clone(), module, of) {
             Ok(deployed) => (deployed, None),
             Err(error) => (Deployed::broken(description, error.to_string()), Some(error.to_string())),
         },

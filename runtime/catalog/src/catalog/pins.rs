@@ -2,18 +2,19 @@
 
 use super::open::{deploy, unreadable};
 use super::{Catalog, Inner};
-use crate::arn::StateMachineArn;
+use crate::arn::{NameError, StateMachineArn};
 use crate::function::{Deployed, Functions};
 pub use crate::pin::Pin;
 use crate::pin::PinCache;
-use crate::record::{self, FunctionRecord, PinRecord};
+use crate::record::{self, FunctionAliasRecord, FunctionRecord, PinRecord};
+use crate::release::{FunctionVersion, Releases};
 use crate::state_machine::{Definition, execution_arn_prefix};
 use crate::{Change, RecordKind, StateMachine, StateMachineStatus, StoreError, Stored, WorkflowType};
 use fleetstep_asl::{Integration, Resource};
 use fleetstep_document::Text;
 use fleetstep_machine::Timestamp;
-use fleetstep_wasm::Digest;
-use std::collections::HashMap;
+use fleetstep_wasm::{Digest, Function};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Why what a start was pinned to can't be had again.
@@ -107,9 +108,11 @@ impl Pins {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a pin needs that module.
-    pub(super) fn name_module(&self, sha256: &str) -> bool {
-        self.lock().values().any(|entry| entry.modules.iter().any(|module| module == sha256))
+    /// Takes out of these modules those that a pin needs.
+    pub(super) fn take_needed(&self, modules: &mut HashSet<Text>) {
+        for module in self.lock().values().flat_map(|entry| &entry.modules) {
+            modules.remove(module);
+        }
     }
 
     /// The pin of that digest, if somebody has it.
@@ -124,7 +127,7 @@ impl Pins {
 }
 
 fn modules_of(record: &PinRecord) -> Vec<Text> {
-    record.functions.values().map(|function| Text::from(function.module_sha256.as_str())).collect()
+    record.modules().map(Text::from).collect()
 }
 
 impl Inner {
@@ -156,13 +159,30 @@ impl Inner {
         Ok(pin)
     }
 
-    /// The functions that a machine may call: all of them, where its input says which.
-    fn called_by(&self, machine: &StateMachine) -> Vec<Arc<Deployed>> {
+    /// The functions that a machine may call, each with the versions and aliases that it may. Where its input says which:
+    /// all functions, with their aliases and what these lead to. A version that no alias leads to is not pinned then, since
+    /// a pin would hold all that were ever published; it is what it was for as long as it is there.
+    fn called_by(&self, machine: &StateMachine) -> Vec<(Arc<Deployed>, Releases)> {
         let resources = resources_of(machine);
         if resources.iter().any(names_any) {
-            return self.functions.all();
+            let reached = |function: Arc<Deployed>| {
+                let releases = function.releases.reached_by_aliases();
+                (function, releases)
+            };
+            return self.functions.all().into_iter().map(reached).collect();
         }
-        resources.iter().filter_map(|resource| self.functions.get(&self.name_of(resource)?)).collect()
+        let mut qualifiers: BTreeMap<Text, Vec<&str>> = BTreeMap::new();
+        for resource in resources {
+            if let Some(name) = self.name_of(resource) {
+                qualifiers.entry(name).or_default().extend(qualifier_of(resource));
+            }
+        }
+        let reached = |(name, qualifiers): (Text, Vec<&str>)| {
+            let function = self.functions.get(&name)?;
+            let releases = function.releases.reached_by(qualifiers.into_iter());
+            Some((function, releases))
+        };
+        qualifiers.into_iter().filter_map(reached).collect()
     }
 
     /// Drops what nobody has. What can't be dropped now is dropped at the next opening.
@@ -173,9 +193,7 @@ impl Inner {
         }
         let delete = |(digest, _): &(Digest, Entry)| Change::Delete { kind: RecordKind::Pin, name: digest.to_string() };
         if self.store.write(unused.iter().map(delete).collect()).await.is_ok() {
-            for sha256 in unused.iter().flat_map(|(_, entry)| &entry.modules) {
-                self.drop_module(sha256).await;
-            }
+            self.drop_modules(unused.into_iter().flat_map(|(_, entry)| entry.modules).collect()).await;
         }
     }
 
@@ -185,7 +203,7 @@ impl Inner {
         let stored = Stored { kind: RecordKind::Pin, name: digest.to_string(), bytes };
         let unreadable = |message: String| unreadable(&stored, message);
         let mut record: PinRecord = record::read(&stored).map_err(unreadable)?;
-        let functions = self.functions_of(std::mem::take(&mut record.functions)).await.map_err(unreadable)?;
+        let functions = self.functions_of(&mut record).await.map_err(unreadable)?;
         let arn = StateMachineArn::new(&self.config.place, &record.name);
         let arn = arn.map_err(|error| unreadable(error.to_string()))?;
         let machine = self.machine_of(arn, record, functions).await?.map_err(unreadable)?;
@@ -200,23 +218,62 @@ impl Inner {
     }
 
     /// The functions of a pin: those that are still deployed as they were, and others with the modules that they had.
-    async fn functions_of(
-        &self,
-        records: std::collections::BTreeMap<String, FunctionRecord>,
-    ) -> Result<Functions, String> {
+    async fn functions_of(&self, record: &mut PinRecord) -> Result<Functions, String> {
         let functions = Functions::new(self.config.place.clone(), self.functions.integrations().clone());
-        for (name, record) in records {
-            let live = self.functions.get(&name);
-            let same = |live: &Arc<Deployed>| FunctionRecord::of(&live.description) == record;
-            if let Some(live) = live.filter(same) {
-                functions.put(live);
-                continue;
-            }
-            let description =
-                record.description(&self.config.place, &name).map_err(|error| format!("function '{name}': {error}"))?;
-            functions.put(deploy(&self.sandbox, &*self.store, description).await.0);
+        for (name, function) in std::mem::take(&mut record.functions) {
+            let versions = record.function_versions.remove(&name).unwrap_or_default();
+            let aliases = record.function_aliases.remove(&name).unwrap_or_default();
+            let of_name = self.pinned_function(&name, function, versions, aliases).await;
+            functions.put(of_name.map_err(|error| format!("function '{name}': {error}"))?);
         }
         Ok(functions)
+    }
+
+    async fn pinned_function(
+        &self,
+        name: &str,
+        record: FunctionRecord,
+        versions: BTreeMap<u32, FunctionRecord>,
+        aliases: BTreeMap<String, FunctionAliasRecord>,
+    ) -> Result<Deployed, NameError> {
+        let live = self.functions.get(name);
+        // What is not pinned is called as it is now, unless the name is another function's by now.
+        let mut releases = match &live {
+            Some(live) if live.description.created.as_micros() == record.created_micros => {
+                Releases::clone(&live.releases)
+            }
+            _ => Releases::default(),
+        };
+        let latest = self.pinned(live.as_ref(), name, record, FunctionVersion::Latest, None).await?;
+        for (number, record) in versions {
+            let live = live.as_ref().and_then(|live| live.releases.versions.get(&number));
+            let version = FunctionVersion::Number(number);
+            let version = self.pinned(live, name, record, version, latest.function.as_deref()).await?;
+            releases.versions.insert(number, version);
+        }
+        for (alias, record) in aliases {
+            let alias = record.alias(&latest.description.arn, &alias);
+            releases.aliases.insert(alias.name.clone(), Arc::new(alias));
+        }
+        Ok(latest.releasing(releases))
+    }
+
+    /// What is still as it was, or another like it.
+    async fn pinned(
+        &self,
+        live: Option<&Arc<Deployed>>,
+        name: &str,
+        record: FunctionRecord,
+        version: FunctionVersion,
+        of: Option<&Function>,
+    ) -> Result<Arc<Deployed>, NameError> {
+        if let Some(live) = live
+            && FunctionRecord::of(&live.description) == record
+        {
+            return Ok(Arc::clone(live));
+        }
+        let description = record.description(&self.config.place, name, version)?;
+        Ok(Arc::new(deploy(&self.sandbox, &*self.store, description, of).await.0))
     }
 
     /// The function that a resource is, by name, or that is bound to it.
@@ -268,6 +325,14 @@ impl Inner {
 
 fn resources_of(machine: &StateMachine) -> &[Resource] {
     machine.runnable.as_ref().map_or(&[], |runnable| &runnable.resources)
+}
+
+/// The version or the alias that a resource names.
+fn qualifier_of(resource: &Resource) -> Option<&str> {
+    match resource {
+        Resource::Function { qualifier, .. } => qualifier.as_deref(),
+        _ => None,
+    }
 }
 
 /// Whether the function that a resource calls stands in its input.

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The version of what the tables hold. A later one is refused, an earlier one is brought up to date when it is opened:
-/// 2 has versions and aliases, 3 has pins, 4 has routes and schedules, in tables of their own, which an earlier program
-/// would leave behind.
-const SCHEMA: u64 = 4;
+/// 2 has versions and aliases, 3 has pins, 4 has routes and schedules, 5 has versions and aliases of functions, in
+/// tables of their own, which an earlier program would leave behind.
+const SCHEMA: u64 = 5;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const SCHEMA_KEY: &str = "schema";
 /// What the database may keep of its pages: the catalog reads them once.
@@ -35,6 +35,8 @@ fn table(kind: RecordKind) -> TableDefinition<'static, &'static str, &'static [u
         RecordKind::Route => "routes",
         RecordKind::Schedule => "schedules",
         RecordKind::Activity => "activities",
+        RecordKind::FunctionVersion => "function_versions",
+        RecordKind::FunctionAlias => "function_aliases",
     })
 }
 

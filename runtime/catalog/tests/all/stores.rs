@@ -65,7 +65,7 @@ async fn a_later_schema_is_refused() {
     drop(database);
     let error = RedbStore::open(dir.path()).await.unwrap_err().to_string();
     assert!(
-        error.contains("was written by a later version of fleetstep (schema 7, this one knows up to 4)"),
+        error.contains("was written by a later version of fleetstep (schema 7, this one knows up to 5)"),
         "{error}"
     );
 }

@@ -9,6 +9,8 @@ pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod new;
+pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod serve;

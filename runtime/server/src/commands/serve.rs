@@ -67,6 +67,7 @@ fn announce(settings: &Settings, address: SocketAddr) {
          \n\
          boto3 and the AWS CLI, unchanged:\n\
          \x20 export AWS_ENDPOINT_URL_SFN={scheme}://{address} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n\
+         \x20 export AWS_ENDPOINT_URL_LAMBDA={scheme}://{address}\n\
          \x20 export AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret}\n\
          (StartSyncExecution puts `sync-` before the host's name; the second variable stops that.)",
         env!("CARGO_PKG_VERSION"),

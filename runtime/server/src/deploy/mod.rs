@@ -63,6 +63,18 @@ impl Deployment {
         (entry.krate, entry.target, entry.module) = (None, None, Some(module));
     }
 
+    /// The file of a function's module, which is built first where it is a crate.
+    ///
+    /// # Errors
+    /// No such function, one whose module is in a registry, or a crate that does not build.
+    pub(crate) async fn module_file(&self, name: &str) -> Result<PathBuf> {
+        let entry = self.manifest.functions.get(name).with_context(|| format!("there is no function {name}"))?;
+        if let Some(reference) = entry.reference() {
+            bail!("its module is in a registry already: {reference}");
+        }
+        Modules::default().file(name, entry).await
+    }
+
     /// Names of the workflows.
     pub fn workflows(&self) -> impl Iterator<Item = &str> {
         self.manifest.workflows.keys().map(String::as_str)

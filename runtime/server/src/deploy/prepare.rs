@@ -1,4 +1,4 @@
-//! Before anything is put: definitions are read and checked, crates are built, modules are read.
+//! Before anything is put: definitions are read and checked, crates are built, modules are read or pulled.
 
 use super::target::Failure;
 use crate::commands::validate::format_of;
@@ -9,8 +9,12 @@ use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use fleetstep_asl::{Format, Options, Severity, compile};
 use fleetstep_catalog::{DefinitionFormat, FunctionSettings};
+use fleetstep_registry::Access;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+
+/// The largest module that is pulled from a registry.
+const MODULE_BYTES_MAX: u64 = 64 << 20;
 
 /// A definition that can be used as far as it says itself, and how it is written.
 pub(crate) async fn prepared_workflow(file: &Path) -> Result<(String, DefinitionFormat), Failure> {
@@ -67,13 +71,29 @@ impl Modules {
     }
 
     async fn of(&mut self, name: &str, entry: &FunctionEntry) -> anyhow::Result<Bytes> {
-        let file = match (&entry.krate, &entry.module) {
-            (Some(folder), _) => self.build(name, folder, entry.target()).await?,
-            (None, Some(module)) => module.clone(),
-            (None, None) => return Err(anyhow!("needs a crate or a module")),
-        };
+        if let Some(reference) = entry.reference() {
+            return self.pull(name, reference).await;
+        }
+        let file = self.file(name, entry).await?;
         let module = tokio::fs::read(&file).await.with_context(|| format!("cannot read {}", file.display()))?;
         Ok(Bytes::from(module))
+    }
+
+    /// The file of a module; a crate is built first. One that is in a registry has none.
+    pub(super) async fn file(&mut self, name: &str, entry: &FunctionEntry) -> anyhow::Result<PathBuf> {
+        match (&entry.krate, &entry.module) {
+            (Some(folder), _) => self.build(name, folder, entry.target()).await,
+            (None, Some(module)) => Ok(module.clone()),
+            (None, None) => Err(anyhow!("needs a crate or a module")),
+        }
+    }
+
+    async fn pull(&self, name: &str, reference: &str) -> anyhow::Result<Bytes> {
+        if !self.is_quiet {
+            progress(format_args!("pulling {name} ({reference})"));
+        }
+        // A registry on another machine is spoken to over TLS; what takes the module has a bound of its own, below this one.
+        Ok(Access::default().pull(&reference.parse()?, MODULE_BYTES_MAX).await?.module)
     }
 
     async fn build(&mut self, name: &str, folder: &Path, target: &str) -> anyhow::Result<PathBuf> {
