@@ -101,7 +101,12 @@ fn waiting(bench: &str, plan: &Plan, count: u32) -> Result<Report> {
                 figure("bytes", "resident memory of each, beyond its payload", "B", bytes),
                 figure("rss", "resident memory of the whole process", "MB", resident as f64 / 1e6),
                 figure("late", "the latest end, after its time", "ms", late_us as f64 / 1e3),
-                figure("start-cpu", "CPU to start one and to park it", "µs", micros(cpu_started - cpu_before, count - first)),
+                figure(
+                    "start-cpu",
+                    "CPU to start one and to park it",
+                    "µs",
+                    micros(cpu_started - cpu_before, count - first),
+                ),
                 figure("end-cpu", "CPU to wake one and to end it", "µs", micros(cpu_ended - cpu_started, count)),
             ],
         ))

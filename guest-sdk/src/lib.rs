@@ -8,6 +8,8 @@ mod bindings;
 mod context;
 mod environment;
 mod error;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod log;
 
 #[cfg(target_arch = "wasm32")]

@@ -13,6 +13,7 @@ mod identity;
 mod integrations;
 mod load;
 mod orders;
+mod reach;
 mod registry;
 mod replay;
 mod serving;

@@ -17,7 +17,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tester", &["document", "asl", "diagram", "machine", "engine"]),
     // It sends requests for whoever asks; of the engine it takes the clock.
     ("outbound", &["engine"]),
-    ("wasm", &["document", "engine"]),
+    // It keeps keys and values for whoever asks; of the engine it takes the clock.
+    ("keyvalue", &["engine"]),
+    ("wasm", &["document", "engine", "keyvalue", "outbound"]),
     // It says what starts a workflow and when; who listens, remembers and starts are others.
     ("trigger", &["document", "expr"]),
     ("catalog", &["document", "asl", "machine", "engine", "wasm", "trigger"]),
@@ -48,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "engine",
             "identity",
             "journal",
+            "keyvalue",
             "telemetry",
             "wasm",
             "catalog",
@@ -67,7 +70,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
     ("wasmtime-wasi", &["wasm"]),
     ("hyper", &["api", "outbound", "registry", "telemetry", "hostile", "benches"]),
-    ("redb", &["catalog"]),
+    ("wasmtime-wasi-http", &["wasm"]),
+    ("redb", &["catalog", "keyvalue"]),
     ("aws-sigv4", &["identity", "integrations"]),
     ("tokio-rustls", &["api", "outbound", "registry"]),
     ("rustls-native-certs", &["outbound", "registry"]),
@@ -80,6 +84,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "tokio",
         &[
             "engine",
+            "keyvalue",
             "outbound",
             "wasm",
             "catalog",

@@ -12,7 +12,9 @@ use dashmap::DashMap;
 use fleetstep_document::Text;
 use fleetstep_engine::{Call, Reply};
 use fleetstep_machine::Timestamp;
-use fleetstep_wasm::{Function, FunctionConfig, Module, ModuleKind, SECRET_BYTES_MIN, Sandbox, Secrets};
+use fleetstep_wasm::{
+    Function, FunctionConfig, Grants, MASKED, Module, ModuleKind, SECRET_BYTES_MIN, Sandbox, Secrets,
+};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -34,6 +36,9 @@ pub struct FunctionSettings {
     /// What it may read of its environment beside that, and what is shown to nobody.
     #[serde(skip_serializing_if = "Secrets::is_empty")]
     pub secrets: Secrets,
+    /// What it may reach beside itself.
+    #[serde(skip_serializing_if = "Grants::is_empty")]
+    pub grants: Grants,
     /// For people.
     pub description: String,
 }
@@ -51,7 +56,7 @@ pub const DESCRIPTION_CHARS_MAX: usize = 256;
 
 impl Default for FunctionSettings {
     fn default() -> Self {
-        let FunctionConfig { memory_bytes_max, timeout, environment, secrets, concurrency_max } =
+        let FunctionConfig { memory_bytes_max, timeout, environment, secrets, grants, concurrency_max } =
             FunctionConfig::default();
         Self {
             memory_mib: u32::try_from(memory_bytes_max >> 20).unwrap_or(u32::MAX),
@@ -59,6 +64,7 @@ impl Default for FunctionSettings {
             concurrency_max,
             environment,
             secrets,
+            grants,
             description: String::new(),
         }
     }
@@ -101,6 +107,7 @@ impl FunctionSettings {
                 "secrets: '{name}' has less than {SECRET_BYTES_MIN} bytes: so little cannot be told from other text"
             )));
         }
+        self.grants.check().map_err(|error| FunctionError::InvalidSettings(error.to_string()))?;
         if self.description.chars().count() > DESCRIPTION_CHARS_MAX {
             return Err(FunctionError::InvalidSettings(format!(
                 "description is longer than {DESCRIPTION_CHARS_MAX} characters"
@@ -109,12 +116,31 @@ impl FunctionSettings {
         Ok(())
     }
 
+    /// Sets the grants to what a JSON object says.
+    ///
+    /// # Errors
+    /// What the object should have been.
+    pub fn set_grants(&mut self, json: &str) -> Result<(), String> {
+        self.grants = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    /// The grants as a JSON object, without the values of credentials; `None` where nothing is granted.
+    #[must_use]
+    pub fn grants_shown(&self) -> Option<String> {
+        let mut grants = (!self.grants.is_empty()).then(|| self.grants.clone())?;
+        let credentials = grants.http.iter_mut().flat_map(|rule| rule.headers.0.values_mut());
+        credentials.for_each(|value| MASKED.clone_into(value));
+        serde_json::to_string(&grants).ok()
+    }
+
     fn config(&self) -> FunctionConfig {
         FunctionConfig {
             memory_bytes_max: u64::from(self.memory_mib) << 20,
             timeout: Duration::from_secs(self.timeout_seconds.into()),
             environment: self.environment.clone(),
             secrets: self.secrets.clone(),
+            grants: self.grants.clone(),
             concurrency_max: self.concurrency_max,
         }
     }
@@ -140,7 +166,7 @@ pub struct FunctionDescription {
     pub module_bytes: u64,
     /// What the module came in, if it was an archive.
     pub package: Option<FunctionPackage>,
-    /// `task` or `command`; `None` when the stored module can't be loaded.
+    /// `task`, `command` or `http`; `None` when the stored module can't be loaded.
     pub kind: Option<&'static str>,
     /// Why the stored module can't be loaded; calls of the function fail with it. It names no file of the host:
     /// [`Catalog::problems`](crate::Catalog::problems) does.
@@ -237,6 +263,7 @@ impl Deployed {
         description.kind = Some(match module.kind() {
             ModuleKind::Task => "task",
             ModuleKind::Command => "command",
+            ModuleKind::Http => "http",
         });
         description.problem = None;
         let function = match before {

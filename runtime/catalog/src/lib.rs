@@ -34,7 +34,7 @@ pub use catalog::{
 pub use error::{ActivityError, FunctionError, OpenError, PublishError, StateMachineError, TriggerError};
 pub use failure::FUNCTION_NAME_PATTERN;
 pub use fleetstep_asl::{Diagnostic, Resource};
-pub use fleetstep_wasm::{CallBounds, MASKED, SECRET_BYTES_MIN, Secrets};
+pub use fleetstep_wasm::{BucketGrant, CallBounds, Credentials, Grants, MASKED, RuleSpec, SECRET_BYTES_MIN, Secrets};
 pub use function::{
     CONCURRENCY, DESCRIPTION_CHARS_MAX, ENVIRONMENT_BYTES_MAX, FunctionDescription, FunctionPut, FunctionSettings,
     MEMORY_MIB, TIMEOUT_SECONDS,

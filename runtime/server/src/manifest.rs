@@ -1,7 +1,7 @@
 //! `fleetstep.toml`: what a directory deploys, and how it is served.
 
 use anyhow::{Context as _, Result, bail};
-use fleetstep_catalog::Secrets;
+use fleetstep_catalog::{Grants, Secrets};
 use fleetstep_registry::{ModuleReference, is_reference};
 use fleetstep_trigger::{RouteSpec, ScheduleSpec};
 use serde::Deserialize;
@@ -56,6 +56,9 @@ pub(crate) struct FunctionEntry {
     /// Variables that the module may read and that are shown to nobody.
     #[serde(default)]
     pub(crate) secrets: Secrets,
+    /// `[functions.NAME.grants]`: what it may reach beside itself.
+    #[serde(default)]
+    pub(crate) grants: Grants,
 }
 
 /// `[workflows.NAME]`: which file holds the definition.

@@ -26,7 +26,7 @@ const TASK: &[File] =
 /// `guest-sdk/`, as far as a task needs it.
 const SDK: &[File] = files!("../../../guest-sdk/":
     "Cargo.toml" "README.md" "macros/Cargo.toml" "macros/src/lib.rs" "src/arena.rs" "src/bindings.rs" "src/context.rs"
-    "src/environment.rs" "src/error.rs" "src/export.rs" "src/lib.rs" "src/log.rs" "wit/task.wit"
+    "src/environment.rs" "src/error.rs" "src/export.rs" "src/http.rs" "src/lib.rs" "src/log.rs" "wit/task.wit"
 );
 const LICENSE: &str = include_str!("../../../LICENSE");
 

@@ -7,10 +7,14 @@ use anyhow::{Context as _, Result};
 use fleetstep_catalog::{Catalog, CatalogConfig, MemoryStore, Place, RedbStore, Store};
 use fleetstep_engine::{Engine, Limits};
 use fleetstep_integrations::Shared;
+use fleetstep_keyvalue::Embedded;
 use fleetstep_wasm::{Sandbox, SandboxConfig};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// In an account's folder, what its tasks keep from one call to the next.
+const KEPT: &str = "keyvalue.redb";
 
 /// The parts that serve executions, wired.
 #[derive(Clone)]
@@ -77,7 +81,11 @@ async fn open_catalog(
     sandbox: &Sandbox,
     bounds: &FileBounds,
 ) -> Result<Catalog> {
-    let sandbox = Arc::new(sandbox.bounded(bounds.calls(&config.place.account)));
+    let kept = match folder {
+        Some(folder) => Embedded::on_disk(folder.join(KEPT)),
+        None => Embedded::in_memory(),
+    };
+    let sandbox = Arc::new(sandbox.bounded(bounds.calls(&config.place.account)).storing(Arc::new(kept)));
     let store: Arc<dyn Store> = match folder {
         Some(folder) => {
             let opened = RedbStore::open(folder).await;

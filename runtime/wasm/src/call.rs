@@ -7,7 +7,7 @@ use crate::output::{Handled, Output, ResultTooLarge, TaskError};
 use crate::quantum::{self, DeadlinePassed, Stay, Turn, Turns};
 use crate::state::{Caller, State};
 use crate::wasi::{Pipe, Streams};
-use crate::{Function, RESULT_BYTES_MAX, failure, traced};
+use crate::{Function, RESULT_BYTES_MAX, failure, http_in, traced};
 use bytes::Bytes;
 use fleetstep_document::{Document, Text};
 use fleetstep_engine::{Call, Ended, Failure, Reply, Usage, clock};
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle as Runtime;
 use tokio::task::JoinHandle;
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store};
@@ -130,6 +131,7 @@ async fn run(mut brief: Brief, mut call: Call) -> Told {
     let answer = match &function.module.linked.code {
         Code::Task { pre, handle } => task(&brief, call, pre, handle, &input).await,
         Code::Command { .. } | Code::CoreCommand { .. } => command(&brief, call, &input).await,
+        Code::Http { pre, handle } => http(&brief, call, pre, handle, &input).await,
     };
     brief.permit.ended = if answer.is_ok() { Ended::Succeeded } else { Ended::Failed };
     let memory_kib = brief.permit.memory_kib.load(Relaxed);
@@ -146,6 +148,8 @@ fn store(brief: &Brief, call: Call, streams: Option<Streams>) -> Store<State> {
         deadline: brief.deadline,
         preview,
         wasi: streams.zip(preview).map(grant),
+        http: None,
+        runtime: function.module.linked.outgoing.then(Runtime::current),
         caller: Some(Caller { function: Arc::clone(function), call }),
     };
     let mut store = Store::new(function.module.linked.engine(), state);
@@ -167,6 +171,23 @@ async fn task(
         Ok(Ok(Output(Ok(result)))) => Ok(result),
         Ok(Ok(Output(Err(error)))) => Err(failure::not_json(&error.to_string())),
         Ok(Err(TaskError { error, message })) => Err(failure::guest(&mask.apply(&error), &mask.apply(&message))),
+        Err(error) => Err(stopped(brief, store.data(), &error)),
+    };
+    brief.note(store.data(), &answer);
+    answer
+}
+
+async fn http(
+    brief: &Brief,
+    call: Call,
+    pre: &InstancePre<State>,
+    handle: &ComponentExportIndex,
+    input: &str,
+) -> Answer {
+    let request = http_in::request(&call, input, brief.deadline.saturating_duration_since(clock::instant()));
+    let mut store = store(brief, call, None);
+    let answer = match http_in::handle(&mut store, pre, handle, request).await {
+        Ok(outcome) => http_in::result(outcome, &brief.permit.function, &brief.label),
         Err(error) => Err(stopped(brief, store.data(), &error)),
     };
     brief.note(store.data(), &answer);
@@ -224,7 +245,7 @@ async fn exit_status(store: &mut Store<State>, code: &Code) -> wasmtime::Result<
             let start = start.expect("`_start` was a function when the module was loaded").typed::<(), ()>(&*store)?;
             start.call_async(store, ()).await.map(|()| 0)
         }
-        Code::Task { .. } => unreachable!("a task is not called as a command"),
+        Code::Task { .. } | Code::Http { .. } => unreachable!("it is not called as a command"),
     };
     ended.or_else(|error| match error.downcast_ref::<I32Exit>() {
         Some(&I32Exit(status)) => Ok(status),

@@ -1,6 +1,7 @@
 //! What an operator sets: for the whole sandbox, and for one function.
 
 use crate::Compiler;
+use crate::grants::Grants;
 use crate::secrets::Secrets;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -70,6 +71,8 @@ pub struct FunctionConfig {
     pub environment: BTreeMap<String, String>,
     /// What it sees in its environment beside that, and what nobody finds in its log and its errors.
     pub secrets: Secrets,
+    /// What it may reach beside itself.
+    pub grants: Grants,
     /// Calls at the same time; one more is throttled. A tenth of the sandbox's instances is out of reach of any single
     /// function, however much this allows.
     pub concurrency_max: u32,
@@ -82,6 +85,7 @@ impl Default for FunctionConfig {
             timeout: Duration::from_secs(60),
             environment: BTreeMap::new(),
             secrets: Secrets::default(),
+            grants: Grants::default(),
             concurrency_max: 1_000,
         }
     }

@@ -43,7 +43,8 @@ pub(crate) fn exit(status: i32, last_line: &str, mask: &Mask) -> Failure {
     failure("Runtime.ExitError", &message, Vec::new())
 }
 
-/// The error that a command wrote as the last line of its stderr: a JSON object with `errorType`, and `errorMessage`.
+/// The error that a command wrote as the last line of its stderr, or a handler as its answer: a JSON object with
+/// `errorType`, and `errorMessage`.
 fn told(last_line: &str, mask: &Mask) -> Option<Failure> {
     if !last_line.starts_with('{') {
         return None;
@@ -51,6 +52,21 @@ fn told(last_line: &str, mask: &Mask) -> Option<Failure> {
     let error = Document::parse(last_line.as_bytes()).ok()?;
     let text = |key: &str| error.get(key).and_then(Document::as_str);
     Some(guest(&mask.apply(text("errorType")?), &mask.apply(text("errorMessage").unwrap_or_default())))
+}
+
+/// A proxy component failed to answer.
+pub(crate) fn handler(reason: &str) -> Failure {
+    failure("Runtime.ExitError", &format!("The handler did not answer: {reason}"), Vec::new())
+}
+
+/// A proxy component answered with a status that says failure. A JSON object with `errorType` names the error; else the
+/// body is the cause.
+pub(crate) fn status(status: u16, body: &str, mask: &Mask) -> Failure {
+    if let Some(failure) = told(body, mask) {
+        return failure;
+    }
+    let error = format!("Http.StatusCode.{status}");
+    Failure::new(error.as_str(), cut(&mask.apply(body), ERROR_TEXT_BYTES_MAX))
 }
 
 /// The guest was refused memory and failed.

@@ -3,6 +3,7 @@
 use crate::bounds::{CallBounds, Taken, take_one};
 use crate::call;
 use crate::failures::{CallFailure, Failures};
+use crate::keyvalue::Buckets;
 use crate::lane::places;
 use crate::logs::{LINE_BYTES_MAX, LogLevel, Logs, cut};
 use crate::sandbox::Shared;
@@ -10,6 +11,8 @@ use crate::secrets::Mask;
 use crate::{FunctionConfig, LogLine, Module, Sandbox, failure};
 use fleetstep_document::Text;
 use fleetstep_engine::{Call, CallTrace, Ended, Meter, Reply, Timestamp, Used, clock};
+use fleetstep_keyvalue::KeyValue;
+use fleetstep_outbound::{Client, Policy};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -22,6 +25,10 @@ pub struct Function {
     /// The configuration's environment with its secrets, as WASI takes it.
     pub(crate) environment: Vec<(String, String)>,
     mask: Mask,
+    /// Where its requests may go.
+    policy: Policy,
+    /// What it may open of the store.
+    buckets: Option<Buckets>,
     name: Text,
     arn: Text,
     config: FunctionConfig,
@@ -38,6 +45,8 @@ struct Kept {
     meter: Meter,
     /// What bounds them beside the function's own concurrency.
     bounds: Option<Arc<CallBounds>>,
+    /// Where what it keeps is kept.
+    store: Option<Arc<dyn KeyValue>>,
     /// In the rotation of the slow lane.
     places: Arc<Semaphore>,
 }
@@ -54,10 +63,10 @@ impl Function {
     #[must_use]
     pub fn new(sandbox: &Sandbox, name: Text, arn: Text, module: Arc<Module>, config: FunctionConfig) -> Arc<Self> {
         let places = places(&sandbox.shared.config);
-        let bounds = sandbox.bounds.clone();
+        let (bounds, store) = (sandbox.bounds.clone(), sandbox.store.clone());
         let (logs, failures, meter) = (Logs::default(), Failures::default(), Meter::default());
-        let kept = Kept { logs, failures, running: AtomicU32::new(0), meter, bounds, places };
-        Self::with(Arc::clone(&sandbox.shared), name, arn, module, config, Arc::new(kept))
+        let kept = Kept { logs, failures, running: AtomicU32::new(0), meter, bounds, store, places };
+        Self::with(Arc::clone(&sandbox.shared), name, arn, module, config, Arc::new(kept), None)
     }
 
     /// The same function with another module or configuration: its log goes on, and calls in flight of this version
@@ -65,7 +74,9 @@ impl Function {
     #[must_use]
     pub fn replace(&self, module: Arc<Module>, config: FunctionConfig) -> Arc<Self> {
         let (name, arn, kept) = (self.name.clone(), self.arn.clone(), Arc::clone(&self.kept));
-        Self::with(Arc::clone(&self.shared), name, arn, module, config, kept)
+        // What may be reached is the same: its connections and its count of requests go on.
+        let policy = (config.grants.http == self.config.grants.http).then(|| self.policy.clone());
+        Self::with(Arc::clone(&self.shared), name, arn, module, config, kept, policy)
     }
 
     fn with(
@@ -75,12 +86,17 @@ impl Function {
         module: Arc<Module>,
         mut config: FunctionConfig,
         kept: Arc<Kept>,
+        policy: Option<Policy>,
     ) -> Arc<Self> {
         config.memory_bytes_max = config.memory_bytes_max.min(shared.config.memory_bytes_max);
         let variables = config.environment.iter().chain(&config.secrets.0);
         let environment = variables.map(|(key, value)| (key.clone(), value.clone())).collect();
-        let mask = Mask::new(&config.secrets).expect("a few kilobytes of values are no more than a finder takes");
-        Arc::new(Self { shared, module, environment, mask, name, arn, config, kept })
+        let secrets = config.secrets.0.values().chain(config.grants.credentials());
+        let mask = Mask::new(secrets).expect("a few kilobytes of values are no more than a finder takes");
+        // `Sandbox::check` tells what is wrong with a grant; one that is not clear grants nothing.
+        let policy = policy.or_else(|| Policy::parse(&config.grants.http).ok()).unwrap_or_default();
+        let buckets = Buckets::new(kept.store.as_ref(), &name, &config.grants.keyvalue);
+        Arc::new(Self { shared, module, environment, mask, policy, buckets, name, arn, config, kept })
     }
 
     /// Calls it, as a `Resource` that names it directly does: a result over the limit is told as that of its ARN.
@@ -154,6 +170,16 @@ impl Function {
     /// Takes the function's secrets out of what it says.
     pub(crate) fn mask(&self) -> &Mask {
         &self.mask
+    }
+
+    /// What sends its requests, and which may be sent.
+    pub(crate) fn outbound(&self) -> (&Client, &Policy) {
+        (&self.shared.client, &self.policy)
+    }
+
+    /// The buckets that it may open.
+    pub(crate) fn buckets(&self) -> Option<&Buckets> {
+        self.buckets.as_ref()
     }
 
     /// Writes a line that a call of `execution_arn` said, without the function's secrets: to its log, and to the call's

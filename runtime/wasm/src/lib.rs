@@ -8,7 +8,7 @@
 //!
 //! To read it in order: [`Sandbox::load`] (`sandbox.rs`, `inspect.rs`, `compiler.rs`, `module.rs`, `cache.rs`), then
 //! [`Function::invoke`] (`function.rs`, `call.rs`, `quantum.rs`, `lane.rs`), then what a guest sees (`linker.rs`,
-//! `wasi.rs`, `limits.rs`) and how it fails (`failure.rs`).
+//! `wasi.rs`, `http_in.rs`, `http_out.rs`, `keyvalue.rs`, `limits.rs`) and how it fails (`failure.rs`).
 
 mod bounds;
 mod cache;
@@ -19,7 +19,12 @@ mod engine;
 mod failure;
 mod failures;
 mod function;
+mod grants;
+mod http_in;
+mod http_out;
 mod inspect;
+mod interfaces;
+mod keyvalue;
 mod lane;
 mod limits;
 mod linker;
@@ -39,7 +44,10 @@ pub use compiler::{Compiler, compile_for_parent};
 pub use config::{FunctionConfig, SandboxConfig};
 pub use failure::RESULT_BYTES_MAX;
 pub use failures::{CAUSE_BYTES_MAX, CallFailure, FAILURES_MAX};
+pub use fleetstep_keyvalue::KeyValue;
+pub use fleetstep_outbound::{Client, Credentials, RuleSpec};
 pub use function::Function;
+pub use grants::{BucketGrant, GrantError, Grants, OWN_BUCKET};
 pub use logs::{LINE_BYTES_MAX, LOG_BYTES_MAX, LOG_LINES_MAX, LogLevel, LogLine};
 pub use module::{Digest, Module, ModuleError, ModuleKind};
 pub use sandbox::{ConfigError, Sandbox, SandboxError};

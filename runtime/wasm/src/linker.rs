@@ -5,14 +5,17 @@
 
 use crate::logs::LogLevel;
 use crate::state::{Caller, State};
-use crate::traced;
+use crate::{interfaces, keyvalue, traced};
 use fleetstep_document::Text;
 use wasmtime::component::{Component, Linker, LinkerInstance, WasmStr};
 use wasmtime::{Engine, Module, StoreContextMut};
 use wasmtime_wasi::{p1, p2};
+use wasmtime_wasi_http::p2 as http;
 
 /// Import module of WASI's first preview.
 const WASI_P1: &str = "wasi_snapshot_preview1";
+/// By which a component sends requests.
+const OUTGOING: &str = "wasi:http/outgoing-handler";
 /// What components may import: the start of an interface's name, and its version.
 const INTERFACES: &[(&str, &str)] = &[
     ("fleetstep:task/types", "0.1."),
@@ -26,6 +29,11 @@ const INTERFACES: &[(&str, &str)] = &[
     // Programs of a standard library import these two even when they never open anything: there is nothing to open.
     ("wasi:filesystem/", "0.2."),
     ("wasi:sockets/", "0.2."),
+    ("wasi:http/types", "0.2."),
+    (OUTGOING, "0.2."),
+    ("wasi:config/", "0.2.0-"),
+    ("wasi:keyvalue/", "0.2.0-draft"),
+    ("wasi:logging/logging", "0.1.0-draft"),
 ];
 
 /// The linkers.
@@ -39,6 +47,8 @@ pub(crate) struct Linkers {
 pub(crate) struct Imports {
     /// Any part of WASI.
     pub(crate) wasi: bool,
+    /// The way out for requests.
+    pub(crate) outgoing: bool,
     /// What nobody offers, by name.
     pub(crate) unknown: Vec<String>,
 }
@@ -50,6 +60,9 @@ impl Linkers {
         context(&mut component.instance("fleetstep:task/context@0.1.0")?)?;
         environment(&mut component.instance("fleetstep:task/environment@0.1.0")?)?;
         logging(&mut component.instance("fleetstep:task/logging@0.1.0")?)?;
+        http::add_only_http_to_linker_async(&mut component)?;
+        keyvalue::add_to_linker(&mut component)?;
+        interfaces::add_to_linker(&mut component)?;
         let mut core = wasmtime::Linker::new(engine);
         p1::add_to_linker_async(&mut core, State::wasi_p1)?;
         Ok(Self { component, core })
@@ -62,7 +75,10 @@ pub(crate) fn component_imports(component: &Component) -> Imports {
     let engine = component.engine();
     for (name, _) in component.component_type().imports(engine) {
         match INTERFACES.iter().find(|(start, version)| names(name, start, version)) {
-            Some((start, _)) => imports.wasi |= start.starts_with("wasi:"),
+            Some((start, _)) => {
+                imports.wasi |= start.starts_with("wasi:");
+                imports.outgoing |= *start == OUTGOING;
+            }
             None => imports.unknown.push(name.to_owned()),
         }
     }
@@ -134,13 +150,16 @@ mod tests {
     #[test]
     fn knows_what_is_granted() {
         let known = |name: &str| INTERFACES.iter().any(|(start, version)| names(name, start, version));
-        for name in ["fleetstep:task/context@0.1.7", "wasi:io/streams@0.2.3", "wasi:cli/stdin@0.2.0"] {
+        for name in
+            ["fleetstep:task/context@0.1.7", "wasi:io/streams@0.2.3", "wasi:cli/stdin@0.2.0", "wasi:http/types@0.2.0"]
+        {
             assert!(known(name), "{name}");
         }
         for name in [
             "fleetstep:task/context@0.2.0",
             "fleetstep:task/contexts@0.1.0",
-            "wasi:http/types@0.2.0",
+            "wasi:http/handler@0.3.0",
+            "wasi:http/types@0.3.0",
             "wasi:io/streams@0.3.0",
             "log",
         ] {

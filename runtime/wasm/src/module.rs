@@ -1,5 +1,6 @@
 //! A module that was verified and compiled, and why one was not.
 
+use crate::http_in;
 use crate::linker::{self, Imports, Linkers};
 use crate::output::Handled;
 use crate::state::State;
@@ -57,12 +58,15 @@ pub enum ModuleKind {
     Task,
     /// A WASI command: the event on stdin, the result on stdout.
     Command,
+    /// A `wasi:http` proxy component: the event as a POST, the result as its answer.
+    Http,
 }
 
 /// What a module must be, for those whose module is something else.
 const EXPECTED: &str = "expected a component that exports `handle: func(event: string) -> result<string, task-error>` \
     of the world fleetstep:task/task@0.1.0, a core module built for wasm32-unknown-unknown that carries this world, \
-    or a WASI command (`_start` of a core module, or wasi:cli/run@0.2)";
+    a WASI command (`_start` of a core module, or wasi:cli/run@0.2), or a proxy component \
+    (wasi:http/incoming-handler@0.2)";
 
 /// Why a module was not accepted. All but [`Host`](Self::Host) are the uploader's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -100,8 +104,8 @@ pub enum ModuleError {
     /// It imports what nobody offers.
     #[error(
         "the module imports what no host function answers: {}; it may import fleetstep:task/{{context, environment, \
-         logging}}@0.1, wasi:{{cli, clocks, filesystem, io, random, sockets}}@0.2, or as a command \
-         wasi_snapshot_preview1",
+         logging}}@0.1, wasi:{{cli, clocks, filesystem, http, io, random, sockets}}@0.2, wasi:{{config, keyvalue}}@0.2 \
+         and wasi:logging@0.1 as drafted, or as a command wasi_snapshot_preview1",
         .0.join(", ")
     )]
     UnknownImports(Vec<String>),
@@ -149,6 +153,7 @@ impl Module {
         match self.linked.code {
             Code::Task { .. } => ModuleKind::Task,
             Code::Command { .. } | Code::CoreCommand { .. } => ModuleKind::Command,
+            Code::Http { .. } => ModuleKind::Http,
         }
     }
 
@@ -198,6 +203,8 @@ pub(crate) struct Linked {
     pub(crate) code: Code,
     /// The state of WASI that an instance needs.
     pub(crate) wasi: Option<Preview>,
+    /// Whether it can send requests.
+    pub(crate) outgoing: bool,
     memory_bytes_min: u64,
 }
 
@@ -207,6 +214,7 @@ pub(crate) enum Code {
     Task { pre: component::InstancePre<State>, handle: ComponentExportIndex },
     Command { pre: component::InstancePre<State>, run: ComponentExportIndex },
     CoreCommand { pre: wasmtime::InstancePre<State>, start: ModuleExport },
+    Http { pre: component::InstancePre<State>, handle: ComponentExportIndex },
 }
 
 /// `handle` of a task.
@@ -224,14 +232,16 @@ pub(crate) fn link(linkers: &Linkers, compiled: Compiled) -> Result<Linked, Modu
 }
 
 fn link_component(linkers: &Linkers, component: &Component, memory_bytes_min: u64) -> Result<Linked, ModuleError> {
-    let wasi = granted(linker::component_imports(component))?.then_some(Preview::Second);
+    let imports = granted(linker::component_imports(component))?;
+    let (wasi, outgoing) = (imports.wasi.then_some(Preview::Second), imports.outgoing);
     let export = find_export(component)?;
     let pre = linkers.component.instantiate_pre(component).map_err(wrong_imports)?;
     let code = match export {
         ComponentExport::Handle(handle) => Code::Task { pre, handle },
         ComponentExport::Run(run) => Code::Command { pre, run },
+        ComponentExport::Http(handle) => Code::Http { pre, handle },
     };
-    Ok(Linked { code, wasi, memory_bytes_min })
+    Ok(Linked { code, wasi, outgoing, memory_bytes_min })
 }
 
 fn link_core(linkers: &Linkers, module: &wasmtime::Module, memory_bytes_min: u64) -> Result<Linked, ModuleError> {
@@ -240,14 +250,15 @@ fn link_core(linkers: &Linkers, module: &wasmtime::Module, memory_bytes_min: u64
     if !start_type.is_some_and(|func| func.params().len() == 0 && func.results().len() == 0) {
         return Err(ModuleError::WrongType("`_start` must be a function without parameters and results".into()));
     }
-    let wasi = granted(linker::core_imports(module))?.then_some(Preview::First);
+    let wasi = granted(linker::core_imports(module))?.wasi.then_some(Preview::First);
     let pre = linkers.core.instantiate_pre(module).map_err(wrong_imports)?;
-    Ok(Linked { code: Code::CoreCommand { pre, start }, wasi, memory_bytes_min })
+    Ok(Linked { code: Code::CoreCommand { pre, start }, wasi, outgoing: false, memory_bytes_min })
 }
 
 enum ComponentExport {
     Handle(ComponentExportIndex),
     Run(ComponentExportIndex),
+    Http(ComponentExportIndex),
 }
 
 fn find_export(component: &Component) -> Result<ComponentExport, ModuleError> {
@@ -256,16 +267,18 @@ fn find_export(component: &Component) -> Result<ComponentExport, ModuleError> {
     }
     let engine = component.engine();
     let exports = component.component_type();
-    let cli = exports.exports(engine).map(|(name, _)| name).find(|name| name.starts_with("wasi:cli/run@0.2."));
-    let run = cli.and_then(|cli| {
-        let cli = component.get_export_index(None, cli)?;
-        component.get_export_index(Some(&cli), "run")
-    });
-    run.map(ComponentExport::Run).ok_or_else(|| not_a_task(exports.exports(engine).map(|(name, _)| name)))
+    let within = |interface: &str, function: &str| {
+        let name = exports.exports(engine).map(|(name, _)| name).find(|name| name.starts_with(interface))?;
+        let interface = component.get_export_index(None, name)?;
+        component.get_export_index(Some(&interface), function)
+    };
+    let run = within("wasi:cli/run@0.2.", "run").map(ComponentExport::Run);
+    let export = run.or_else(|| within(http_in::INTERFACE, http_in::HANDLE).map(ComponentExport::Http));
+    export.ok_or_else(|| not_a_task(exports.exports(engine).map(|(name, _)| name)))
 }
 
-fn granted(imports: Imports) -> Result<bool, ModuleError> {
-    if imports.unknown.is_empty() { Ok(imports.wasi) } else { Err(ModuleError::UnknownImports(imports.unknown)) }
+fn granted(imports: Imports) -> Result<Imports, ModuleError> {
+    if imports.unknown.is_empty() { Ok(imports) } else { Err(ModuleError::UnknownImports(imports.unknown)) }
 }
 
 fn wrong_imports(error: wasmtime::Error) -> ModuleError {
@@ -287,7 +300,7 @@ impl Linked {
     /// The engine that runs it.
     pub(crate) fn engine(&self) -> &Engine {
         match &self.code {
-            Code::Task { pre, .. } | Code::Command { pre, .. } => pre.engine(),
+            Code::Task { pre, .. } | Code::Command { pre, .. } | Code::Http { pre, .. } => pre.engine(),
             Code::CoreCommand { pre, .. } => pre.module().engine(),
         }
     }
@@ -307,6 +320,10 @@ impl Linked {
                 instance.get_typed_func::<(), (Result<(), ()>,)>(store, run).map(drop).map_err(wrong)
             }
             Code::CoreCommand { pre, .. } => pre.instantiate_async(store).await.map(drop).map_err(failed),
+            Code::Http { pre, handle } => {
+                let instance = pre.instantiate_async(&mut *store).await.map_err(failed)?;
+                instance.get_typed_func::<http_in::Params, ()>(store, handle).map(drop).map_err(wrong)
+            }
         }
     }
 }

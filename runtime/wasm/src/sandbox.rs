@@ -3,6 +3,7 @@
 use crate::bounds::CallBounds;
 use crate::cache::Cache;
 use crate::engine::{self, BySize};
+use crate::grants::GrantError;
 use crate::lane::{Compilers, Lane, places};
 use crate::limits::Limits;
 use crate::linker::Linkers;
@@ -13,6 +14,8 @@ use crate::ticker::Ticker;
 use crate::{FunctionConfig, SandboxConfig, call, compiler, inspect};
 use bytes::Bytes;
 use fleetstep_engine::clock;
+use fleetstep_keyvalue::KeyValue;
+use fleetstep_outbound::{Bounds, Client};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
@@ -59,6 +62,9 @@ pub enum ConfigError {
         /// The sandbox's bound.
         allowed: u64,
     },
+    /// A grant that is not clear.
+    #[error("{0}")]
+    Grant(#[from] GrantError),
     /// No time, or no calls.
     #[error("a function's timeout and its concurrency must be more than zero")]
     Zero,
@@ -71,6 +77,8 @@ pub struct Sandbox {
     pub(crate) shared: Arc<Shared>,
     /// Of the functions that are made through this handle.
     pub(crate) bounds: Option<Arc<CallBounds>>,
+    /// What those functions keep from one call to the next is kept here.
+    pub(crate) store: Option<Arc<dyn KeyValue>>,
 }
 
 pub(crate) struct Shared {
@@ -78,6 +86,8 @@ pub(crate) struct Shared {
     engines: BySize<Engine>,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) lane: Lane,
+    /// Sends the requests of guests.
+    pub(crate) client: Client,
     /// Calls that are under way, over all functions.
     pub(crate) running: AtomicU32,
     linkers: BySize<Linkers>,
@@ -106,18 +116,25 @@ impl Sandbox {
             compiles: Arc::new(Semaphore::new(COMPILES_MAX as usize)),
             cache: config.cache_dir.as_deref().map(open).transpose().map_err(SandboxError::Cache)?,
             running: AtomicU32::new(0),
+            client: Client::new(Bounds::default()),
             loaded: Mutex::default(),
             engines,
             config,
         };
-        Ok(Self { shared: Arc::new(shared), bounds: None })
+        Ok(Self { shared: Arc::new(shared), bounds: None, store: None })
     }
 
     /// The same sandbox; what functions that are made through it call is bounded together.
     #[must_use]
     pub fn bounded(&self, bounds: CallBounds) -> Self {
         let bounds = (!bounds.is_empty()).then(|| Arc::new(bounds));
-        Self { shared: Arc::clone(&self.shared), bounds }
+        Self { shared: Arc::clone(&self.shared), bounds, store: self.store.clone() }
+    }
+
+    /// The same sandbox; functions that are made through it keep what they keep in this store.
+    #[must_use]
+    pub fn storing(&self, store: Arc<dyn KeyValue>) -> Self {
+        Self { shared: Arc::clone(&self.shared), bounds: self.bounds.clone(), store: Some(store) }
     }
 
     /// The bounds of this handle, if it has any.
@@ -164,6 +181,8 @@ impl Sandbox {
         let allowed = self.shared.config.memory_bytes_max;
         if config.timeout.is_zero() || config.concurrency_max == 0 {
             Err(ConfigError::Zero)
+        } else if let Err(error) = config.grants.check() {
+            Err(error.into())
         } else if given > allowed {
             Err(ConfigError::MemoryTooLarge { given, allowed })
         } else if given < needed {
@@ -247,6 +266,8 @@ impl Shared {
             caller: None,
             preview: linked.wasi,
             wasi: None,
+            http: None,
+            runtime: None,
         };
         let mut store: Store<State> = Store::new(linked.engine(), state);
         call::restrict(&mut store);

@@ -40,8 +40,8 @@ struct Values {
 
 impl Mask {
     /// For these secrets. A value of several lines is found by each of its lines too: a log has them one by one.
-    pub(crate) fn new(secrets: &Secrets) -> Result<Self, BuildError> {
-        let values = secrets.0.values().flat_map(|value| std::iter::once(value.as_str()).chain(value.lines()));
+    pub(crate) fn new<'v>(secrets: impl IntoIterator<Item = &'v String>) -> Result<Self, BuildError> {
+        let values = secrets.into_iter().flat_map(|value| std::iter::once(value.as_str()).chain(value.lines()));
         let values: Vec<_> = values.filter(|value| value.len() >= SECRET_BYTES_MIN).collect();
         if values.is_empty() {
             return Ok(Self(None));
@@ -83,7 +83,8 @@ mod tests {
 
     fn mask(values: &[&str]) -> Mask {
         let named = values.iter().enumerate().map(|(n, value)| (format!("S{n}"), (*value).to_owned()));
-        Mask::new(&Secrets(named.collect())).unwrap()
+        let named: BTreeMap<_, _> = named.collect();
+        Mask::new(named.values()).unwrap()
     }
 
     #[test]

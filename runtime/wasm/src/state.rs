@@ -1,11 +1,13 @@
 //! What the host keeps beside one instance.
 
 use crate::Function;
+use crate::http_out::Http;
 use crate::limits::Limits;
 use crate::wasi::{Preview, Wasi};
 use fleetstep_engine::Call;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::runtime::Handle;
 
 /// The host's side of an instance. Interfaces that a module does not import have no part here.
 pub(crate) struct State {
@@ -19,6 +21,10 @@ pub(crate) struct State {
     /// Made when it is asked for: most calls of a component never do, and what a program's standard library imports
     /// costs them nothing.
     pub(crate) wasi: Option<Box<Wasi>>,
+    /// Made when it is asked for, too.
+    pub(crate) http: Option<Box<Http>>,
+    /// Where requests are sent from; only of a module that imports a way to send some.
+    pub(crate) runtime: Option<Handle>,
 }
 
 /// A call, and the function that it calls.
@@ -33,6 +39,12 @@ pub(crate) struct Caller {
 pub(crate) struct NobodyCalls;
 
 impl State {
+    /// Lets go of all that the guest has open: it has ended.
+    pub(crate) fn close(&mut self) {
+        self.wasi = None;
+        self.http = None;
+    }
+
     pub(crate) fn caller(&self) -> wasmtime::Result<&Caller> {
         self.caller.as_ref().ok_or_else(|| NobodyCalls.into())
     }

@@ -20,8 +20,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 const WRITE_BYTES_MAX: usize = 64 << 10;
 /// Random bytes that a guest may ask for at once.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
-/// Streams, pollables and errors that a guest may hold.
-const RESOURCES_MAX: usize = 10_000;
+/// Streams, pollables, errors, requests and headers that a guest may hold: what it can make the host hold is this many
+/// times what one of them takes.
+const RESOURCES_MAX: usize = 1_000;
 /// White space around a result that is let through, to be trimmed.
 const MARGIN_BYTES_MAX: usize = 1 << 10;
 
@@ -49,7 +50,7 @@ impl State {
         }
     }
 
-    fn wasi(&mut self) -> &mut Wasi {
+    pub(crate) fn wasi(&mut self) -> &mut Wasi {
         let Self { wasi, preview, caller, .. } = self;
         wasi.get_or_insert_with(|| {
             let preview = preview.expect("who asks for WASI was linked with it");

@@ -22,6 +22,9 @@ const ENVIRONMENT: &str = "environment";
 /// Variables that are shown to nobody. There is no query parameter for them: proxies write queries to their logs.
 const SECRETS: &str = "secrets";
 
+/// What the function may reach. It may hold credentials: no query parameter either.
+const GRANTS: &str = "grants";
+
 /// Sets what one query parameter names.
 pub(super) fn apply_parameter(settings: &mut FunctionSettings, name: &str, value: &str) -> Result<(), Fault> {
     if let Some((_, field)) = NUMBERS.iter().find(|(known, _)| *known == name) {
@@ -36,7 +39,7 @@ pub(super) fn apply_parameter(settings: &mut FunctionSettings, name: &str, value
     Ok(())
 }
 
-/// Sets what a JSON object names; `environment` and `secrets` replace those that are there.
+/// Sets what a JSON object names; `environment`, `secrets` and `grants` replace those that are there.
 pub(super) fn apply_json(settings: &mut FunctionSettings, body: &Document) -> Result<(), Fault> {
     let Some(object) = body.as_object() else {
         return Err(invalid("The settings must be a JSON object"));
@@ -49,13 +52,16 @@ pub(super) fn apply_json(settings: &mut FunctionSettings, body: &Document) -> Re
             View::String(text) if name.as_str() == DESCRIPTION => apply_parameter(settings, name, text)?,
             View::Object(_) if name.as_str() == ENVIRONMENT => settings.environment = variables(name, value)?,
             View::Object(_) if name.as_str() == SECRETS => settings.secrets = Secrets(variables(name, value)?),
-            _ if [ENVIRONMENT, SECRETS, DESCRIPTION].contains(&name.as_str()) => {
+            View::Object(_) if name.as_str() == GRANTS => {
+                settings.set_grants(&value.to_json()).map_err(|error| invalid(&format!("'{GRANTS}': {error}")))?;
+            }
+            _ if [ENVIRONMENT, SECRETS, GRANTS, DESCRIPTION].contains(&name.as_str()) => {
                 return Err(invalid(&format!("'{name}' must not be of type {}", value.type_name())));
             }
             _ if NUMBERS.iter().any(|(known, _)| *known == name.as_str()) => {
                 return Err(invalid(&format!("'{name}' must be a whole number, but it is {value}")));
             }
-            _ => return Err(unknown_parameter(name, &known("environment, secrets"))),
+            _ => return Err(unknown_parameter(name, &known("environment, secrets, grants"))),
         }
     }
     Ok(())
@@ -76,6 +82,9 @@ pub(super) fn describe(settings: &FunctionSettings, body: &mut ObjectBuilder) {
         let names = settings.secrets.0.keys();
         let secrets = names.fold(ObjectBuilder::default(), |secrets, name| secrets.with(name.as_str(), MASKED));
         body.push(SECRETS, secrets.build());
+    }
+    if let Some(grants) = settings.grants_shown().and_then(|grants| Document::parse(grants.as_bytes()).ok()) {
+        body.push(GRANTS, grants);
     }
     body.push(DESCRIPTION, settings.description);
 }

@@ -2,7 +2,7 @@
 
 use super::support::{begin, call, calling, echoes, empty, function_arn, says, says_after};
 use bytes::Bytes;
-use fleetstep_catalog::{FunctionError, FunctionSettings, PageRequest, Secrets};
+use fleetstep_catalog::{BucketGrant, FunctionError, FunctionSettings, Grants, PageRequest, Secrets};
 use fleetstep_wasm::Digest;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +16,7 @@ async fn a_function_is_described_as_it_was_put() {
         concurrency_max: 3,
         environment: BTreeMap::from([("STAGE".to_owned(), "test".to_owned())]),
         secrets: Secrets(BTreeMap::from([("TOKEN".to_owned(), "correct horse".to_owned())])),
+        grants: Grants { keyvalue: vec![BucketGrant::new("default")], ..Grants::default() },
         description: "echoes".into(),
     };
     let put = catalog.put_function("echo", echoes(), Some(settings.clone())).await.unwrap();

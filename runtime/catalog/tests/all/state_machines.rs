@@ -120,13 +120,10 @@ async fn a_wrong_definition_is_refused_with_everything_that_is_wrong() {
         panic!("another error");
     };
     assert!(diagnostics.len() >= 2, "{diagnostics:?}");
-    for resource in
-        ["arn:aws:states:us-east-1:000000000000:activity:work", "arn:aws:lambda:us-east-1:000000000000:function:f:live"]
-    {
-        let error = create(&catalog, "m", &task(resource)).await.unwrap_err();
-        assert!(matches!(error, StateMachineError::InvalidDefinition(_)), "{resource}: {error}");
-        assert!(error.to_string().contains("not support"), "{resource}: {error}");
-    }
+    let activity = task("arn:aws:states:us-east-1:000000000000:activity:work");
+    let error = create(&catalog, "m", &activity).await.unwrap_err();
+    assert!(matches!(error, StateMachineError::InvalidDefinition(_)), "{error}");
+    assert!(error.to_string().contains("not support"), "{error}");
     let error = create(&catalog, "a name", PASS).await.unwrap_err();
     assert_eq!(error.to_string(), "Invalid Name: 'a name'");
     assert!(catalog.list_state_machines(&PageRequest::default()).unwrap().items.is_empty());

@@ -52,6 +52,7 @@ fn settings_of(entry: &FunctionEntry) -> FunctionSettings {
         concurrency_max: entry.concurrency.unwrap_or(defaults.concurrency_max),
         environment: entry.environment.clone(),
         secrets: entry.secrets.clone(),
+        grants: entry.grants.clone(),
         ..defaults
     }
 }

@@ -5,7 +5,7 @@ use super::triggers::Trigger;
 use crate::client::{Ask, Client, ClientError, RemoteDiagnostic};
 use bytes::Bytes;
 use fleetstep_asl::{Code, Diagnostic, Severity, Span};
-use fleetstep_catalog::{DefinitionFormat, FunctionSettings};
+use fleetstep_catalog::{DefinitionFormat, FunctionSettings, MASKED};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -15,12 +15,14 @@ const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
 /// Of what a server says of a setting that holds nothing.
 const SECRETS: &str = "secrets";
+/// What a function may reach. A server does not say the values of the headers in it.
+const GRANTS: &str = "grants";
 /// What a server tells of a schedule beside its spec.
 const TOLD_BESIDE: [&str; 3] = ["created", "upcoming", "last"];
 
 impl Target for Client {
     async fn put_function(&self, name: &str, module: Bytes, settings: FunctionSettings) -> Result<Done, Failure> {
-        let (wanted, has_secrets) = (members(&settings), !settings.secrets.is_empty());
+        let (wanted, has_secrets) = (members(&settings)?, has_secrets(&settings));
         let there: Option<Value> = self.there(&["functions", name]).await?;
         let sha256 = digest(&module);
         if let Some(there) = there.as_ref().filter(|there| there["module_sha256"] == sha256 && !there["kind"].is_null())
@@ -114,8 +116,8 @@ impl Client {
 
 /// The settings as `/v1` names them. The manifest says them all: what it leaves out is the default again. A description is
 /// not its matter.
-fn members(settings: &FunctionSettings) -> Map<String, Value> {
-    let FunctionSettings { memory_mib, timeout_seconds, concurrency_max, environment, secrets, description: _ } =
+fn members(settings: &FunctionSettings) -> serde_json::Result<Map<String, Value>> {
+    let FunctionSettings { memory_mib, timeout_seconds, concurrency_max, environment, secrets, grants, description: _ } =
         settings;
     let members = json!({
         "memory_mib": memory_mib,
@@ -123,19 +125,35 @@ fn members(settings: &FunctionSettings) -> Map<String, Value> {
         "concurrency": concurrency_max,
         "environment": environment,
         SECRETS: secrets.0,
+        GRANTS: serde_json::to_value(grants)?,
     });
     let Value::Object(members) = members else { unreachable!("it is written as an object") };
-    members
+    Ok(members)
 }
 
-/// Whether a description of a function has these settings; of secrets, the same names.
+/// Whether there is something in the settings that a server does not show: whether it is the same cannot be seen.
+fn has_secrets(settings: &FunctionSettings) -> bool {
+    !settings.secrets.is_empty() || settings.grants.http.iter().any(|rule| !rule.headers.is_empty())
+}
+
+/// Whether a description of a function has these settings; of secrets and of the headers in grants, the same names.
 fn is_as_wanted(there: &Value, wanted: &Map<String, Value>) -> bool {
     let names = |value: &Value| value.as_object().map(|value| value.keys().cloned().collect::<Vec<_>>());
     wanted.iter().all(|(member, value)| match &there[member] {
         Value::Null => value.as_object().is_some_and(Map::is_empty),
         there if member == SECRETS => names(there) == names(value),
+        there if member == GRANTS => *there == shown(value),
         there => there == value,
     })
+}
+
+/// Grants as a server shows them.
+fn shown(grants: &Value) -> Value {
+    let mut grants = grants.clone();
+    let rules = grants.get_mut("http").and_then(Value::as_array_mut).into_iter().flatten();
+    let headers = rules.filter_map(|rule| rule.get_mut("headers").and_then(Value::as_object_mut));
+    headers.flat_map(Map::values_mut).for_each(|value| *value = MASKED.into());
+    grants
 }
 
 fn path(trigger: &Trigger) -> [&str; 2] {
@@ -216,11 +234,11 @@ mod tests {
             "memory_mib": 32, "timeout_seconds": 60, "concurrency": 1000, "environment": {"A": "1"},
             "description": "by hand", "module_sha256": "00",
         });
-        assert!(is_as_wanted(&there, &members(&settings)));
+        assert!(is_as_wanted(&there, &members(&settings).unwrap()));
         let with = |change: fn(&mut FunctionSettings)| {
             let mut settings = settings.clone();
             change(&mut settings);
-            is_as_wanted(&there, &members(&settings))
+            is_as_wanted(&there, &members(&settings).unwrap())
         };
         assert!(!with(|settings| settings.timeout_seconds = 5));
         assert!(!with(|settings| settings.environment.clear()));
@@ -231,9 +249,31 @@ mod tests {
             "secrets": {"KEY": "***"},
         });
         settings.secrets = secret("12345678");
-        assert!(is_as_wanted(&masked, &members(&settings)));
+        assert!(is_as_wanted(&masked, &members(&settings).unwrap()));
         settings.secrets = Secrets::default();
-        assert!(!is_as_wanted(&masked, &members(&settings)), "one that is to go");
+        assert!(!is_as_wanted(&masked, &members(&settings).unwrap()), "one that is to go");
+    }
+
+    #[test]
+    fn grants_are_compared_without_the_values_of_their_headers() {
+        let with = |json: &str| {
+            let mut settings = FunctionSettings::default();
+            settings.set_grants(json).unwrap();
+            settings
+        };
+        let granted =
+            r#"{"http": ["https://a.example", {"origin": "https://b.example", "headers": {"key": "12345678"}}]}"#;
+        let settings = with(granted);
+        let mut there = json!({"memory_mib": 128, "timeout_seconds": 60, "concurrency": 1000});
+        assert!(!is_as_wanted(&there, &members(&settings).unwrap()), "none is there");
+        assert!(is_as_wanted(&there, &members(&with("{}")).unwrap()));
+        there[GRANTS] = serde_json::from_str(&settings.grants_shown().unwrap()).unwrap();
+        assert_eq!(there[GRANTS]["http"][1]["headers"]["key"], MASKED);
+        assert!(is_as_wanted(&there, &members(&settings).unwrap()) && has_secrets(&settings));
+        for other in ["{}", r#"{"http": ["https://a.example"]}"#, r#"{"keyvalue": ["default"]}"#] {
+            assert!(!is_as_wanted(&there, &members(&with(other)).unwrap()), "{other}");
+            assert!(!has_secrets(&with(other)));
+        }
     }
 
     #[test]

@@ -27,7 +27,8 @@ fn read(file: &Path) -> Option<String> {
 
 /// Runs a definition to its end, and records it.
 fn record(source: &str, input: Document, mocks: &Mocks) -> Recording {
-    let options = Options { format: Format::Yaml, target: Some(WorkflowType::Express), mocked: true, ..Options::default() };
+    let options =
+        Options { format: Format::Yaml, target: Some(WorkflowType::Express), mocked: true, ..Options::default() };
     let compiled = compile(source, &options).compiled.expect("a definition that runs");
     let identity = Arc::new(Identity {
         execution_arn: "arn:aws:states:us-east-1:000000000000:express:recorded:run:1".into(),
