@@ -2,8 +2,8 @@
 
 use crate::figure::Report;
 use crate::{
-    call, compare, console, document, expr, functions, http2, idle, inprocess, journal, neighbours, parked, start_up,
-    starts, step, tracing,
+    call, compare, console, document, expr, functions, http2, idle, inprocess, journal, languages, neighbours, parked,
+    start_up, starts, step, tracing,
 };
 use anyhow::Result;
 
@@ -73,6 +73,7 @@ pub(crate) const BENCHES: &[Bench] = &[
     bench("call", Cores::One, 3, "one Pass and one Wasm task, in process", call::measure),
     bench("inprocess", Cores::All, 5, "whole executions with no HTTP: one core, two cores, a Map", inprocess::measure),
     bench("functions", Cores::One, 5, "200 functions in turn beside one, in process", functions::measure),
+    bench("languages", Cores::One, 15, "the same task in five languages: size, compilation, calls", languages::measure),
     bench("compare", Cores::All, 12, "StartSyncExecution over HTTP beside a bare echo and other systems", compare::measure),
     bench("async", Cores::All, 3, "asynchronous starts acknowledged over HTTP, in batches and one by one", starts::measure),
     bench("http2", Cores::All, 3, "StartSyncExecution over HTTP/2 with many streams, beside HTTP/1.1", http2::measure),

@@ -41,6 +41,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Report> {
     figures.extend(three(&runtime, tokio.handle(), plan)?);
     figures.extend(tasks(&runtime, tokio.handle(), plan)?);
     figures.extend(map(&runtime, tokio.handle(), plan)?);
+    figures.extend(nothing_shared(plan)?);
     Ok(Report::of("Whole executions, in process, by CPU time", figures))
 }
 
@@ -193,6 +194,38 @@ fn map(runtime: &Runtime, handle: &Handle, plan: &Plan) -> Result<Vec<Figure>> {
     Ok(vec![
         Figure::lower("inprocess.map-item", "an item of a Map with one Pass each", "ns", &nanos_per_item),
         Figure::lower("inprocess.map-over-starts", against, "×", &ratios),
+    ])
+}
+
+/// What a second core adds to work that shares nothing with the first: the machine's own limit of the other two.
+fn nothing_shared(plan: &Plan) -> Result<Vec<Figure>> {
+    let (rounds, times) = (plan.rounds, plan.count(PASSES));
+    let in_registers = || {
+        let mut state = black_box(1_u64);
+        for _ in 0..1_000 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+        }
+        black_box(state);
+        Ok(())
+    };
+    let in_memory = || {
+        let value: serde_json::Value = serde_json::from_slice(step::ORDER.as_bytes())?;
+        black_box(serde_json::to_vec(&value)?);
+        Ok(())
+    };
+    let registers = two_cores(rounds, times, in_registers)?;
+    let memory = two_cores(rounds, times, in_memory)?;
+    let (arithmetic, document) = ("arithmetic in registers", "the order read and written by `serde_json`");
+    Ok(vec![
+        Figure::higher(
+            "inprocess.registers-two-cores",
+            format!("two cores against one, {arithmetic}"),
+            "×",
+            &registers,
+        ),
+        Figure::higher("inprocess.memory-two-cores", format!("two cores against one, {document}"), "×", &memory),
     ])
 }
 

@@ -26,6 +26,7 @@ mod http2;
 mod idle;
 mod inprocess;
 mod journal;
+mod languages;
 mod load;
 mod machine;
 mod neighbours;

@@ -54,6 +54,9 @@ pub(crate) const TARGETS: &[Target] = targets![
     "journal" "journal.share-1000" "durable starts, 1,000 callers: share of a bare grouped fdatasync loop" Higher 70.0 90.0 "%";
     "journal" "journal.http-cpu-ratio" "CPU of a durable start against one that lives in memory, over HTTP" Lower 1.5 1.1 "×";
     "functions" "functions.in-turn" "200 distinct functions in turn, against one function" Higher 0.7 0.9 "×";
+    "languages" "languages.javascript-fresh" "a task in JavaScript, fresh instance: CPU of a call" Lower 231.0 162.0 "µs";
+    "languages" "languages.go-preinitialised-fresh" "a task in Go, fresh instance" Lower 416.0 291.0 "µs";
+    "languages" "languages.python-fresh" "a task in Python, fresh instance" Lower 1_200.0 840.0 "µs";
     "console" "console.page-slowest" "slowest page of the console, 10,000 executions in the cache, 20,000 starts/s under way" Lower 100.0 20.0 "ms";
     "console" "console.cost" "processor time of the server for a start that one who looks at the console adds" Lower 3.0 1.0 "%";
     "tracing" "tracing.pass-sampled" "throughput that tracing 1 % of the executions takes away, one Pass" Lower 2.0 0.5 "%";

@@ -11,6 +11,7 @@ mod developing;
 mod hostile;
 mod identity;
 mod integrations;
+mod languages;
 mod load;
 mod orders;
 mod reach;

@@ -71,6 +71,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime-wasi", &["wasm"]),
     ("hyper", &["api", "outbound", "registry", "telemetry", "hostile", "benches"]),
     ("wasmtime-wasi-http", &["wasm"]),
+    ("wasmtime-wizer", &["wasm"]),
     ("redb", &["catalog", "keyvalue"]),
     ("aws-sigv4", &["identity", "integrations"]),
     ("tokio-rustls", &["api", "outbound", "registry"]),

@@ -17,7 +17,7 @@ pub use activities::Activity;
 pub use aliases::{AliasRequest, RouteRequest};
 pub use function_aliases::FunctionAliasChange;
 pub use function_versions::{FunctionFound, PublishFunction};
-pub use functions::{FunctionChange, FunctionChanged, FunctionExpected};
+pub use functions::{ChangeOf, FunctionChange, FunctionChanged, FunctionExpected};
 pub use pins::{Pin, PinError, Restored};
 pub use triggers::{ROUTES_OF_ACCOUNT_MAX, SCHEDULES_MAX, Scheduled, Settled};
 

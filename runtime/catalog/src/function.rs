@@ -13,7 +13,7 @@ use fleetstep_document::Text;
 use fleetstep_engine::{Call, Reply};
 use fleetstep_machine::Timestamp;
 use fleetstep_wasm::{
-    Function, FunctionConfig, Grants, MASKED, Module, ModuleKind, SECRET_BYTES_MIN, Sandbox, Secrets,
+    Function, FunctionConfig, Grants, MASKED, Module, ModuleKind, SECRET_BYTES_MIN, Sandbox, Secrets, Start,
 };
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -31,6 +31,10 @@ pub struct FunctionSettings {
     pub timeout_seconds: u32,
     /// How many calls may run at once.
     pub concurrency_max: u32,
+    /// How many calls one instance serves, one after another; 1 is a fresh instance for each.
+    pub reuse: u32,
+    /// Whether the module's start-up is run once, when it is uploaded, for all its instances.
+    pub preinitialise: bool,
     /// What the function may read of its environment.
     pub environment: BTreeMap<String, String>,
     /// What it may read of its environment beside that, and what is shown to nobody.
@@ -49,6 +53,8 @@ pub const MEMORY_MIB: RangeInclusive<u32> = 1..=4_096;
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=300;
 /// What [`FunctionSettings::concurrency_max`] may be.
 pub const CONCURRENCY: RangeInclusive<u32> = 1..=100_000;
+/// What [`FunctionSettings::reuse`] may be.
+pub const REUSE: RangeInclusive<u32> = 1..=1_000_000;
 /// The most that names and values of an environment may have together: Lambda's limit.
 pub const ENVIRONMENT_BYTES_MAX: usize = 4_096;
 /// The longest description: Lambda's limit.
@@ -56,12 +62,21 @@ pub const DESCRIPTION_CHARS_MAX: usize = 256;
 
 impl Default for FunctionSettings {
     fn default() -> Self {
-        let FunctionConfig { memory_bytes_max, timeout, environment, secrets, grants, concurrency_max } =
-            FunctionConfig::default();
+        let FunctionConfig {
+            memory_bytes_max,
+            timeout,
+            environment,
+            secrets,
+            grants,
+            concurrency_max,
+            calls_per_instance_max,
+        } = FunctionConfig::default();
         Self {
             memory_mib: u32::try_from(memory_bytes_max >> 20).unwrap_or(u32::MAX),
             timeout_seconds: u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX),
             concurrency_max,
+            reuse: calls_per_instance_max,
+            preinitialise: false,
             environment,
             secrets,
             grants,
@@ -77,6 +92,7 @@ impl FunctionSettings {
             ("memory_mib", self.memory_mib, MEMORY_MIB),
             ("timeout_seconds", self.timeout_seconds, TIMEOUT_SECONDS),
             ("concurrency_max", self.concurrency_max, CONCURRENCY),
+            ("reuse", self.reuse, REUSE),
         ];
         for (name, value, range) in numbers {
             if !range.contains(&value) {
@@ -142,7 +158,13 @@ impl FunctionSettings {
             secrets: self.secrets.clone(),
             grants: self.grants.clone(),
             concurrency_max: self.concurrency_max,
+            calls_per_instance_max: self.reuse,
         }
+    }
+
+    /// Where the instances of the module begin.
+    pub(crate) fn start(&self) -> Start {
+        if self.preinitialise { Start::Preinitialised } else { Start::Fresh }
     }
 }
 
@@ -166,7 +188,7 @@ pub struct FunctionDescription {
     pub module_bytes: u64,
     /// What the module came in, if it was an archive.
     pub package: Option<FunctionPackage>,
-    /// `task`, `command` or `http`; `None` when the stored module can't be loaded.
+    /// `task`, `reactor`, `command` or `http`; `None` when the stored module can't be loaded.
     pub kind: Option<&'static str>,
     /// Why the stored module can't be loaded; calls of the function fail with it. It names no file of the host:
     /// [`Catalog::problems`](crate::Catalog::problems) does.
@@ -263,6 +285,7 @@ impl Deployed {
         description.kind = Some(match module.kind() {
             ModuleKind::Task => "task",
             ModuleKind::Command => "command",
+            ModuleKind::Reactor => "reactor",
             ModuleKind::Http => "http",
         });
         description.problem = None;

@@ -27,9 +27,9 @@ mod uuid;
 
 pub use arn::{ActivityArn, ArnError, ExecutionArn, FunctionArn, NameError, Place, PlaceError, StateMachineArn};
 pub use catalog::{
-    ACTIVITIES_MAX, Activity, AliasRequest, Catalog, CatalogConfig, FUNCTIONS_MAX, FunctionAliasChange, FunctionChange,
-    FunctionChanged, FunctionExpected, FunctionFound, Pin, PinError, PublishFunction, ROUTES_OF_ACCOUNT_MAX, Restored,
-    RouteRequest, SCHEDULES_MAX, STATE_MACHINES_MAX, Scheduled, Settled,
+    ACTIVITIES_MAX, Activity, AliasRequest, Catalog, CatalogConfig, ChangeOf, FUNCTIONS_MAX, FunctionAliasChange,
+    FunctionChange, FunctionChanged, FunctionExpected, FunctionFound, Pin, PinError, PublishFunction,
+    ROUTES_OF_ACCOUNT_MAX, Restored, RouteRequest, SCHEDULES_MAX, STATE_MACHINES_MAX, Scheduled, Settled,
 };
 pub use error::{ActivityError, FunctionError, OpenError, PublishError, StateMachineError, TriggerError};
 pub use failure::FUNCTION_NAME_PATTERN;
@@ -37,7 +37,7 @@ pub use fleetstep_asl::{Diagnostic, Resource};
 pub use fleetstep_wasm::{BucketGrant, CallBounds, Credentials, Grants, MASKED, RuleSpec, SECRET_BYTES_MIN, Secrets};
 pub use function::{
     CONCURRENCY, DESCRIPTION_CHARS_MAX, ENVIRONMENT_BYTES_MAX, FunctionDescription, FunctionPut, FunctionSettings,
-    MEMORY_MIB, TIMEOUT_SECONDS,
+    MEMORY_MIB, REUSE, TIMEOUT_SECONDS,
 };
 pub use integration::{Bound, Executions, Nested, Nesting, Outside};
 pub use invoke::sdk_metadata;

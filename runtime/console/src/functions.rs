@@ -96,12 +96,22 @@ fn about(function: &Value) -> Markup {
             ("Memory, at most", html! { (function["memory_mib"]) " MiB" }),
             ("Timeout", html! { (function["timeout_seconds"]) " s" }),
             ("Concurrency", html! { (function["concurrency"]) }),
+            ("Instances", html! { (instances(function)) }),
             ("Updated", date(&function["updated"])),
         ]))
         @if !variables.is_empty() {
             details { summary { "Environment" } pre tabindex="0" { (visible(&variables.join("\n"))) } }
         }
     }
+}
+
+/// How long an instance of the function lives, and where it begins.
+fn instances(function: &Value) -> String {
+    let lives = match function["reuse"].as_u64() {
+        Some(calls) if calls > 1 => format!("one for up to {calls} calls"),
+        _ => "a fresh one for each call".to_owned(),
+    };
+    if function["preinitialise"] == true { lives + ", pre-initialised" } else { lives }
 }
 
 /// The latest calls that failed, the newest first.

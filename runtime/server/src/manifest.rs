@@ -50,6 +50,11 @@ pub(crate) struct FunctionEntry {
     pub(crate) timeout_seconds: Option<u32>,
     /// How many calls may run at once.
     pub(crate) concurrency: Option<u32>,
+    /// How many calls one instance serves, one after another.
+    pub(crate) reuse: Option<u32>,
+    /// Whether the module's start-up is run once, when it is deployed.
+    #[serde(default)]
+    pub(crate) preinitialise: bool,
     /// Variables that the module may read.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,

@@ -375,10 +375,17 @@ impl Settings {
         Self::resolve(flags, file)
     }
 
-    /// The same, with modules compiled by processes of this program: for those that are it.
+    /// The same, with modules compiled by processes of this program, even where its file was replaced since it was
+    /// started: for those that are it.
     #[must_use]
     pub(crate) fn with_compiler(self) -> Self {
-        Self { compiler: Compiler::this_program(COMPILE, &[SMALL_ARENAS]), ..self }
+        self.compiled_by("/proc/self/exe".into())
+    }
+
+    /// The same, with modules compiled by processes of `program`: a `fleetstep` of this version.
+    #[must_use]
+    pub fn compiled_by(self, program: PathBuf) -> Self {
+        Self { compiler: Compiler::process(program, COMPILE, &[SMALL_ARENAS]), ..self }
     }
 
     /// The same, with what the environment says of telemetry where nothing else does.

@@ -5,9 +5,10 @@ use crate::limits::Limits;
 use crate::module::{Code, Handle, Run};
 use crate::output::{Handled, Output, ResultTooLarge, TaskError};
 use crate::quantum::{self, DeadlinePassed, Stay, Turn, Turns};
+use crate::reactor::Reactor;
 use crate::state::{Caller, State};
 use crate::wasi::{Pipe, Streams};
-use crate::{Function, RESULT_BYTES_MAX, failure, http_in, traced};
+use crate::{Function, RESULT_BYTES_MAX, failure, http_in, reuse, traced};
 use bytes::Bytes;
 use fleetstep_document::{Document, Text};
 use fleetstep_engine::{Call, Ended, Failure, Reply, Usage, clock};
@@ -28,20 +29,20 @@ const CALLER_GRACE: Duration = Duration::from_secs(1);
 /// Stands for "never" where a deadline is beyond what the clock can tell.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
-type Answer = Result<Document, Failure>;
+pub(crate) type Answer = Result<Document, Failure>;
 
 /// The answer, and what the guest held.
 type Told = (Answer, Usage);
 
 /// What all parts of a call need to know.
-struct Brief {
-    permit: Permit,
+pub(crate) struct Brief {
+    pub(crate) permit: Permit,
     /// What a result that is too large is said to come from.
     label: Text,
     /// How long the call may take.
     granted: Duration,
     /// When that time is over.
-    deadline: Instant,
+    pub(crate) deadline: Instant,
 }
 
 impl Brief {
@@ -128,10 +129,12 @@ pub(crate) fn restrict(store: &mut Store<State>) {
 async fn run(mut brief: Brief, mut call: Call) -> Told {
     let input = std::mem::replace(&mut call.input, Document::NULL).to_json_text();
     let function = Arc::clone(&brief.permit.function);
-    let answer = match &function.module.linked.code {
-        Code::Task { pre, handle } => task(&brief, call, pre, handle, &input).await,
-        Code::Command { .. } | Code::CoreCommand { .. } => command(&brief, call, &input).await,
-        Code::Http { pre, handle } => http(&brief, call, pre, handle, &input).await,
+    let answer = match (&function.workers, &function.module.linked.code) {
+        (Some(workers), _) => reuse::call(&brief, call, &input, workers).await,
+        (None, Code::Task { pre, handle }) => task(&brief, call, pre, handle, &input).await,
+        (None, Code::Reactor(reactor)) => reactor_task(&brief, call, reactor, &input).await,
+        (None, Code::Command { .. } | Code::CoreCommand { .. }) => command(&brief, call, &input).await,
+        (None, Code::Http { pre, handle }) => http(&brief, call, pre, handle, &input).await,
     };
     brief.permit.ended = if answer.is_ok() { Ended::Succeeded } else { Ended::Failed };
     let memory_kib = brief.permit.memory_kib.load(Relaxed);
@@ -139,7 +142,7 @@ async fn run(mut brief: Brief, mut call: Call) -> Told {
 }
 
 /// The store of one call. A command has its `streams`; those of a task are made when it asks for them.
-fn store(brief: &Brief, call: Call, streams: Option<Streams>) -> Store<State> {
+pub(crate) fn store(brief: &Brief, call: Call, streams: Option<Streams>) -> Store<State> {
     let function = &brief.permit.function;
     let preview = function.module.linked.wasi;
     let grant = |(streams, preview): (Streams, _)| Box::new(streams.grant(preview, &function.environment));
@@ -150,6 +153,7 @@ fn store(brief: &Brief, call: Call, streams: Option<Streams>) -> Store<State> {
         wasi: streams.zip(preview).map(grant),
         http: None,
         runtime: function.module.linked.outgoing.then(Runtime::current),
+        pipes: None,
         caller: Some(Caller { function: Arc::clone(function), call }),
     };
     let mut store = Store::new(function.module.linked.engine(), state);
@@ -164,17 +168,9 @@ async fn task(
     handle: &ComponentExportIndex,
     input: &str,
 ) -> Answer {
-    let mask = brief.permit.function.mask();
     let mut store = store(brief, call, None);
-    let ended = handled(&mut store, pre, handle, input).await;
-    let answer = match ended {
-        Ok(Ok(Output(Ok(result)))) => Ok(result),
-        Ok(Ok(Output(Err(error)))) => Err(failure::not_json(&error.to_string())),
-        Ok(Err(TaskError { error, message })) => Err(failure::guest(&mask.apply(&error), &mask.apply(&message))),
-        Err(error) => Err(stopped(brief, store.data(), &error)),
-    };
-    brief.note(store.data(), &answer);
-    answer
+    let handled = handled(&mut store, pre, handle, input).await;
+    answered(brief, store.data(), handled)
 }
 
 async fn http(
@@ -191,6 +187,28 @@ async fn http(
         Err(error) => Err(stopped(brief, store.data(), &error)),
     };
     brief.note(store.data(), &answer);
+    answer
+}
+
+async fn reactor_task(brief: &Brief, call: Call, reactor: &Reactor, input: &str) -> Answer {
+    let mut store = store(brief, call, None);
+    let handled = match reactor.instantiate(&mut store).await {
+        Ok(instance) => instance.handle(&mut store, input).await,
+        Err(error) => Err(error),
+    };
+    answered(brief, store.data(), handled)
+}
+
+/// What a task answers, as a workflow sees it; it is noted.
+pub(crate) fn answered(brief: &Brief, state: &State, handled: wasmtime::Result<Handled>) -> Answer {
+    let mask = brief.permit.function.mask();
+    let answer = match handled {
+        Ok(Ok(Output(Ok(result)))) => Ok(result),
+        Ok(Ok(Output(Err(error)))) => Err(failure::not_json(&error.to_string())),
+        Ok(Err(TaskError { error, message })) => Err(failure::guest(&mask.apply(&error), &mask.apply(&message))),
+        Err(error) => Err(stopped(brief, state, &error)),
+    };
+    brief.note(state, &answer);
     answer
 }
 
@@ -245,7 +263,7 @@ async fn exit_status(store: &mut Store<State>, code: &Code) -> wasmtime::Result<
             let start = start.expect("`_start` was a function when the module was loaded").typed::<(), ()>(&*store)?;
             start.call_async(store, ()).await.map(|()| 0)
         }
-        Code::Task { .. } | Code::Http { .. } => unreachable!("it is not called as a command"),
+        Code::Task { .. } | Code::Reactor(_) | Code::Http { .. } => unreachable!("it is not called as a command"),
     };
     ended.or_else(|error| match error.downcast_ref::<I32Exit>() {
         Some(&I32Exit(status)) => Ok(status),
@@ -264,7 +282,7 @@ fn result(written: &[u8], label: &Text) -> Answer {
 }
 
 /// Why a guest did not come to its end.
-fn stopped(brief: &Brief, state: &State, error: &wasmtime::Error) -> Failure {
+pub(crate) fn stopped(brief: &Brief, state: &State, error: &wasmtime::Error) -> Failure {
     if error.is::<DeadlinePassed>() {
         failure::timed_out(brief.granted)
     } else if error.is::<ResultTooLarge>() {

@@ -4,9 +4,9 @@
 //! operating system's: it ends, the module is refused, and the host goes on. The host is the parent: it sends the module, and what comes
 //! back is machine code of the same program, which [`compile_for_parent`] made there.
 
-use crate::engine::{self, BySize};
+use crate::engine;
 use crate::module::{self, Compiled, ModuleError};
-use crate::{SandboxConfig, inspect};
+use crate::{SandboxConfig, preinit};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt as _;
@@ -43,11 +43,11 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// This program, called with `argument` in this environment; even where its file was replaced since it was started.
+    /// A process of `program`, called with `argument` in this environment.
     #[must_use]
-    pub fn this_program(argument: &str, environment: &[(&str, &str)]) -> Self {
+    pub fn process(program: PathBuf, argument: &str, environment: &[(&str, &str)]) -> Self {
         Self::Process {
-            program: PathBuf::from("/proc/self/exe"),
+            program,
             arguments: vec![argument.into()],
             environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         }
@@ -55,29 +55,45 @@ impl Compiler {
 }
 
 /// Compiles a module for the engine that is to run it. Blocks.
-pub(crate) fn compile(config: &SandboxConfig, engines: &BySize<Engine>, bytes: &[u8]) -> Result<Compiled, ModuleError> {
-    let memory_bytes_min = inspect::memory_bytes_min(bytes);
-    let engine = engines.of(memory_bytes_min);
-    match &config.compiler {
-        Compiler::InProcess => module::compile(engine, bytes),
-        Compiler::Process { program, arguments, environment } => {
-            let order = Order {
-                maps_images: engine::maps_images(memory_bytes_min),
-                memory_bytes_max: config.compile_memory_bytes_max,
-                timeout: config.compile_timeout,
-                threads: config.compile_threads.max(1) as u64,
-            };
-            let mut command = Command::new(program);
-            command.args(arguments).env_clear().envs(environment.iter().cloned()).current_dir("/");
-            order.send(command, bytes)?.load(engine)
-        }
+pub(crate) fn compile(
+    config: &SandboxConfig,
+    engine: &Engine,
+    memory_bytes_min: u64,
+    bytes: &[u8],
+) -> Result<Compiled, ModuleError> {
+    let job = if engine::maps_images(memory_bytes_min) { Job::CompileMapped } else { Job::CompileCopied };
+    match apart(config, job) {
+        None => module::compile(engine, bytes),
+        Some((order, command)) => order.send(command, bytes)?.load(engine),
     }
+}
+
+/// Runs the start-up of a module, where modules are compiled, and gives the module that begins behind it. Blocks.
+pub(crate) fn preinitialise(config: &SandboxConfig, bytes: &[u8]) -> Result<Vec<u8>, ModuleError> {
+    match apart(config, Job::Preinitialise) {
+        None => preinit::preinitialise(bytes),
+        Some((order, command)) => order.send(command, bytes)?.module(),
+    }
+}
+
+/// The process that does a job, and what it is told; none where this process does it.
+fn apart(config: &SandboxConfig, job: Job) -> Option<(Order, Command)> {
+    let Compiler::Process { program, arguments, environment } = &config.compiler else { return None };
+    let order = Order {
+        job,
+        memory_bytes_max: config.compile_memory_bytes_max,
+        timeout: config.compile_timeout,
+        threads: config.compile_threads.max(1) as u64,
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(environment.iter().cloned()).current_dir("/");
+    Some((order, command))
 }
 
 /// What the process is told before it gets the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Order {
-    maps_images: bool,
+    job: Job,
     memory_bytes_max: u64,
     timeout: Duration,
     threads: u64,
@@ -85,13 +101,13 @@ struct Order {
 
 const ORDER_BYTES: usize = 32;
 
-macro_rules! answers {
-    ($($name:ident $byte:literal),*) => {
-        /// What its answer begins with: what the rest of it is.
+macro_rules! bytes {
+    ($(#[$about:meta])* $type:ident: $($name:ident $byte:literal),*) => {
+        $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        enum Kind { $($name = $byte,)* }
+        enum $type { $($name = $byte,)* }
 
-        impl Kind {
+        impl $type {
             fn of(byte: u8) -> Option<Self> {
                 match byte { $($byte => Some(Self::$name),)* _ => None }
             }
@@ -99,7 +115,15 @@ macro_rules! answers {
     };
 }
 
-answers! { Component 1, Core 2, NotWasm 3, NeedsAdapter 4, Invalid 5 }
+bytes! {
+    /// What is to be done.
+    Job: CompileCopied 0, CompileMapped 1, Preinitialise 2
+}
+
+bytes! {
+    /// What its answer begins with: what the rest of it is.
+    Kind: Component 1, Core 2, NotWasm 3, NeedsAdapter 4, Invalid 5, Preinitialised 6, NotPreinitialisable 7
+}
 
 /// An answer.
 struct Answer {
@@ -109,20 +133,17 @@ struct Answer {
 
 impl Order {
     fn to_bytes(self) -> [u8; ORDER_BYTES] {
-        let words = [u64::from(self.maps_images), self.memory_bytes_max, self.timeout.as_secs().max(1), self.threads];
+        let words = [self.job as u64, self.memory_bytes_max, self.timeout.as_secs().max(1), self.threads];
         let mut bytes = [0; ORDER_BYTES];
         bytes.chunks_exact_mut(8).zip(words).for_each(|(place, word)| place.copy_from_slice(&word.to_le_bytes()));
         bytes
     }
 
-    fn from_bytes(bytes: [u8; ORDER_BYTES]) -> Self {
+    /// `None` when it asks for nothing that is known here.
+    fn from_bytes(bytes: [u8; ORDER_BYTES]) -> Option<Self> {
         let word = |at: usize| u64::from_le_bytes(bytes[8 * at..8 * at + 8].try_into().expect("eight bytes"));
-        Self {
-            maps_images: word(0) != 0,
-            memory_bytes_max: word(1),
-            timeout: Duration::from_secs(word(2)),
-            threads: word(3),
-        }
+        let job = Job::of(u8::try_from(word(0)).ok()?)?;
+        Some(Self { job, memory_bytes_max: word(1), timeout: Duration::from_secs(word(2)), threads: word(3) })
     }
 
     /// Has a module compiled by a process that `command` starts.
@@ -204,9 +225,25 @@ impl Answer {
                 Kind::Core => {
                     wasmtime::Module::deserialize(engine, &self.contents).map(Compiled::Core).map_err(invalid)
                 }
-                Kind::NotWasm => Err(ModuleError::NotWasm),
-                Kind::NeedsAdapter => Err(ModuleError::NeedsAdapter),
-                Kind::Invalid => Err(ModuleError::Invalid(String::from_utf8_lossy(&self.contents).into_owned())),
+                _ => Err(self.refusal()),
+            }
+        }
+    }
+
+    /// The module that was made of another.
+    fn module(self) -> Result<Vec<u8>, ModuleError> {
+        if self.kind == Kind::Preinitialised { Ok(self.contents) } else { Err(self.refusal()) }
+    }
+
+    fn refusal(self) -> ModuleError {
+        let text = || String::from_utf8_lossy(&self.contents).into_owned();
+        match self.kind {
+            Kind::NotWasm => ModuleError::NotWasm,
+            Kind::NeedsAdapter => ModuleError::NeedsAdapter,
+            Kind::Invalid => ModuleError::Invalid(text()),
+            Kind::NotPreinitialisable => ModuleError::NotPreinitialisable(text()),
+            Kind::Component | Kind::Core | Kind::Preinitialised => {
+                ModuleError::Host("the compiler answered what it was not asked".into())
             }
         }
     }
@@ -221,17 +258,23 @@ pub fn compile_for_parent() -> io::Result<()> {
     let mut order = [0; ORDER_BYTES];
     let mut input = io::stdin().lock();
     input.read_exact(&mut order)?;
-    let order = Order::from_bytes(order);
+    let order = Order::from_bytes(order).ok_or_else(|| io::Error::other("an order that makes no sense"))?;
     restrict(order)?;
     let mut module = Vec::new();
     input.read_to_end(&mut module)?;
     let threads = usize::try_from(order.threads).unwrap_or(1);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(io::Error::other)?;
-    let (kind, contents) = match compile_alone(order.maps_images, &module) {
-        Ok((kind, artefact)) => (kind, artefact),
+    let done = match order.job {
+        Job::CompileCopied => compile_alone(false, &module),
+        Job::CompileMapped => compile_alone(true, &module),
+        Job::Preinitialise => preinit::preinitialise(&module).map(|module| (Kind::Preinitialised, module)),
+    };
+    let (kind, contents) = match done {
+        Ok((kind, contents)) => (kind, contents),
         Err(ModuleError::NotWasm) => (Kind::NotWasm, Vec::new()),
         Err(ModuleError::NeedsAdapter) => (Kind::NeedsAdapter, Vec::new()),
         Err(ModuleError::Invalid(text)) => (Kind::Invalid, text.into_bytes()),
+        Err(ModuleError::NotPreinitialisable(text)) => (Kind::NotPreinitialisable, text.into_bytes()),
         Err(other) => return Err(io::Error::other(other.to_string())),
     };
     let mut output = io::stdout().lock();
@@ -278,7 +321,7 @@ mod tests {
     use super::*;
 
     const ORDER: Order =
-        Order { maps_images: true, memory_bytes_max: 64 << 20, timeout: Duration::from_secs(3), threads: 2 };
+        Order { job: Job::CompileMapped, memory_bytes_max: 64 << 20, timeout: Duration::from_secs(3), threads: 2 };
 
     fn shell(script: &str) -> Result<Vec<u8>, String> {
         let mut command = Command::new("/bin/sh");
@@ -288,9 +331,10 @@ mod tests {
 
     #[test]
     fn an_order_arrives_as_it_was_given() {
-        for order in [ORDER, Order { maps_images: false, memory_bytes_max: u64::MAX, ..ORDER }] {
-            assert_eq!(Order::from_bytes(order.to_bytes()), order);
+        for order in [ORDER, Order { job: Job::Preinitialise, memory_bytes_max: u64::MAX, ..ORDER }] {
+            assert_eq!(Order::from_bytes(order.to_bytes()), Some(order));
         }
+        assert_eq!(Order::from_bytes([7; ORDER_BYTES]), None);
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub struct SandboxConfig {
     /// The largest module that is accepted.
     pub module_bytes_max: u64,
     /// How much of a memory stays resident between two calls, so that the next one makes no page fault. Modules that
-    /// start with at most 192 KiB always keep those.
+    /// start with at most 192 KiB always keep those; modules that start with more than 2 MiB keep the pages that they
+    /// write in the first 16 MiB, where the kernel tells which these are.
     pub memory_resident_bytes: usize,
     /// Whether the kernel is asked which pages of a larger memory a call touched (`PAGEMAP_SCAN`, Linux 6.7 or later; without it they are
     /// cleared from the first to the last that is kept resident).
@@ -76,6 +77,9 @@ pub struct FunctionConfig {
     /// Calls at the same time; one more is throttled. A tenth of the sandbox's instances is out of reach of any single
     /// function, however much this allows.
     pub concurrency_max: u32,
+    /// Calls that one instance serves, one after another; 1 is a fresh instance for each. With more, a call sees what
+    /// the ones before it left in the instance.
+    pub calls_per_instance_max: u32,
 }
 
 impl Default for FunctionConfig {
@@ -87,6 +91,7 @@ impl Default for FunctionConfig {
             secrets: Secrets::default(),
             grants: Grants::default(),
             concurrency_max: 1_000,
+            calls_per_instance_max: 1,
         }
     }
 }

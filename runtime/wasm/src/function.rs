@@ -6,6 +6,7 @@ use crate::failures::{CallFailure, Failures};
 use crate::keyvalue::Buckets;
 use crate::lane::places;
 use crate::logs::{LINE_BYTES_MAX, LogLevel, Logs, cut};
+use crate::reuse::Workers;
 use crate::sandbox::Shared;
 use crate::secrets::Mask;
 use crate::{FunctionConfig, LogLine, Module, Sandbox, failure};
@@ -32,6 +33,8 @@ pub struct Function {
     name: Text,
     arn: Text,
     config: FunctionConfig,
+    /// Its instances that serve several calls, where the configuration asks for them.
+    pub(crate) workers: Option<Arc<Workers>>,
     kept: Arc<Kept>,
 }
 
@@ -96,7 +99,9 @@ impl Function {
         // `Sandbox::check` tells what is wrong with a grant; one that is not clear grants nothing.
         let policy = policy.or_else(|| Policy::parse(&config.grants.http).ok()).unwrap_or_default();
         let buckets = Buckets::new(kept.store.as_ref(), &name, &config.grants.keyvalue);
-        Arc::new(Self { shared, module, environment, mask, policy, buckets, name, arn, config, kept })
+        let calls_max = config.calls_per_instance_max;
+        let workers = (calls_max > 1 && module.kind().serves_again()).then(|| Workers::new(&shared, calls_max));
+        Arc::new(Self { shared, module, environment, mask, policy, buckets, name, arn, config, workers, kept })
     }
 
     /// Calls it, as a `Resource` that names it directly does: a result over the limit is told as that of its ARN.

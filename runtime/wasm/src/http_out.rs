@@ -18,8 +18,8 @@ use wasmtime_wasi_http::{
     Error as WasiError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-/// Requests that one call may have in flight.
-const IN_FLIGHT_PER_CALL_MAX: usize = 16;
+/// Requests that one instance may have in flight.
+const IN_FLIGHT_PER_INSTANCE_MAX: usize = 16;
 /// What the headers of one message may take in the host's memory.
 const FIELDS_BYTES_MAX: usize = 64 << 10;
 /// Writes to a body that wait for whoever reads it, and the size of one: what a guest can make the host hold for each
@@ -38,16 +38,18 @@ impl Http {
     fn new(caller: Option<&Caller>, runtime: Option<Handle>) -> Self {
         let mut cx = WasiHttpCtx::new();
         cx.set_field_size_limit(FIELDS_BYTES_MAX);
-        let way = caller.zip(runtime).map(|(Caller { function, call }, runtime)| Way {
-            teller: Teller {
-                function: Arc::clone(function),
-                execution_arn: call.identity.execution_arn.clone(),
-                trace: call.trace.clone(),
-            },
-            in_flight: Arc::new(Semaphore::new(IN_FLIGHT_PER_CALL_MAX)),
-            runtime,
-        });
-        Self { cx, hooks: Hooks(way) }
+        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT_PER_INSTANCE_MAX));
+        Self { cx, hooks: Hooks { teller: caller.map(Teller::new), in_flight, runtime } }
+    }
+
+    /// The next call of an instance that was called before.
+    pub(crate) fn begin(&mut self, caller: &Caller) {
+        self.hooks.teller = Some(Teller::new(caller));
+    }
+
+    /// Its call is over: nothing goes out before the next one.
+    pub(crate) fn end(&mut self) {
+        self.hooks.teller = None;
     }
 }
 
@@ -63,14 +65,13 @@ impl WasiHttpView for State {
     }
 }
 
-struct Hooks(Option<Way>);
-
-/// The way out of one call.
-struct Way {
-    teller: Teller,
+/// The way out of one instance.
+struct Hooks {
+    /// Whose call it is.
+    teller: Option<Teller>,
     in_flight: Arc<Semaphore>,
     /// Where sockets are looked after. The guest may run where none are.
-    runtime: Handle,
+    runtime: Option<Handle>,
 }
 
 type Answer = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), WasiError>> + Send>), WasiError>;
@@ -82,11 +83,13 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), WasiError>> + Send>,
     ) -> Box<dyn Future<Output = Answer> + Send> {
-        let Some(way) = &self.0 else { return now(WasiError::HttpRequestDenied) };
-        let Ok(place) = Arc::clone(&way.in_flight).try_acquire_owned() else {
-            return now(way.teller.told(&Error::Busy(IN_FLIGHT_PER_CALL_MAX)));
+        let (Some(teller), Some(runtime)) = (&self.teller, &self.runtime) else {
+            return now(WasiError::HttpRequestDenied);
         };
-        Box::new(Running(way.runtime.spawn(send(way.teller.clone(), request, timeouts(options), place))))
+        let Ok(place) = Arc::clone(&self.in_flight).try_acquire_owned() else {
+            return now(teller.told(&Error::Busy(IN_FLIGHT_PER_INSTANCE_MAX)));
+        };
+        Box::new(Running(runtime.spawn(send(teller.clone(), request, timeouts(options), place))))
     }
 
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
@@ -136,6 +139,14 @@ struct Teller {
 }
 
 impl Teller {
+    fn new(Caller { function, call }: &Caller) -> Self {
+        Self {
+            function: Arc::clone(function),
+            execution_arn: call.identity.execution_arn.clone(),
+            trace: call.trace.clone(),
+        }
+    }
+
     fn told(&self, error: &Error) -> WasiError {
         let line = format!("outbound request failed: {error}");
         let line = self.function.mask().apply(&line);

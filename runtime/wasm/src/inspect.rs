@@ -1,6 +1,7 @@
 //! What a module's bytes are, before anything is compiled.
 
 use crate::module::{ModuleError, PAGE_BYTES};
+use crate::reactor::{HANDLE, INITIALIZE};
 use std::borrow::Cow;
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
@@ -55,11 +56,19 @@ pub(crate) fn memory_bytes_min(bytes: &[u8]) -> u64 {
     pages.saturating_mul(PAGE_BYTES)
 }
 
+/// Whether this is a core module with a start-up that comes before its calls, rather than being them.
+pub(crate) fn starts_up(bytes: &[u8]) -> bool {
+    Parser::is_core_wasm(bytes)
+        && survey(bytes).is_ok_and(|core| core.starts_up && core.handles && !core.has_world && !core.is_command)
+}
+
 #[derive(Default)]
 struct Survey {
     has_world: bool,
     imports_wasi: bool,
     is_command: bool,
+    handles: bool,
+    starts_up: bool,
 }
 
 fn survey(bytes: &[u8]) -> Result<Survey, wasmparser::BinaryReaderError> {
@@ -74,7 +83,12 @@ fn survey(bytes: &[u8]) -> Result<Survey, wasmparser::BinaryReaderError> {
             }
             Payload::ExportSection(exports) => {
                 for export in exports {
-                    core.is_command |= export?.name == "_start";
+                    match export?.name {
+                        "_start" => core.is_command = true,
+                        HANDLE => core.handles = true,
+                        INITIALIZE => core.starts_up = true,
+                        _ => {}
+                    }
                 }
             }
             _ => {}

@@ -46,6 +46,16 @@ impl Limits {
         self.refused
     }
 
+    /// What all its memories have together.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    /// Whether it had to leave the serving threads.
+    pub(crate) fn is_large(&self) -> bool {
+        self.is_large
+    }
+
     /// Grants more memory, or remembers that it did not.
     fn grant(&mut self, current: usize, desired: usize) -> bool {
         let more = desired.saturating_sub(current);

@@ -3,6 +3,7 @@
 use crate::http_in;
 use crate::linker::{self, Imports, Linkers};
 use crate::output::Handled;
+use crate::reactor::{self, Reactor};
 use crate::state::State;
 use crate::wasi::Preview;
 use sha2::{Digest as _, Sha256};
@@ -58,15 +59,28 @@ pub enum ModuleKind {
     Task,
     /// A WASI command: the event on stdin, the result on stdout.
     Command,
+    /// A WASI reactor: a core module that exports `handle` and imports WASI's first preview at most.
+    Reactor,
     /// A `wasi:http` proxy component: the event as a POST, the result as its answer.
     Http,
+}
+
+impl ModuleKind {
+    /// Whether an instance can serve one call after another.
+    #[must_use]
+    pub fn serves_again(self) -> bool {
+        match self {
+            Self::Task | Self::Reactor => true,
+            Self::Command | Self::Http => false,
+        }
+    }
 }
 
 /// What a module must be, for those whose module is something else.
 const EXPECTED: &str = "expected a component that exports `handle: func(event: string) -> result<string, task-error>` \
     of the world fleetstep:task/task@0.1.0, a core module built for wasm32-unknown-unknown that carries this world, \
-    a WASI command (`_start` of a core module, or wasi:cli/run@0.2), or a proxy component \
-    (wasi:http/incoming-handler@0.2)";
+    a WASI reactor (a core module that exports `handle` and `cabi_realloc`), a WASI command (`_start` of a core module, \
+    or wasi:cli/run@0.2), or a proxy component (wasi:http/incoming-handler@0.2)";
 
 /// Why a module was not accepted. All but [`Host`](Self::Host) are the uploader's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +129,9 @@ pub enum ModuleError {
     /// An instance of it could not be made.
     #[error("the module failed when it was tried: {0}")]
     Trial(String),
+    /// It has no start-up that can be run ahead of its calls, or one that needs what is not there then.
+    #[error("the module can't be pre-initialised: {0}")]
+    NotPreinitialisable(String),
     /// The host's fault: it is going down, for example.
     #[error("the host could not load the module: {0}")]
     Host(String),
@@ -131,6 +148,7 @@ impl ModuleError {
 pub struct Module {
     pub(crate) digest: Digest,
     pub(crate) bytes_len: u64,
+    pub(crate) is_preinitialised: bool,
     pub(crate) linked: Linked,
 }
 
@@ -154,7 +172,14 @@ impl Module {
             Code::Task { .. } => ModuleKind::Task,
             Code::Command { .. } | Code::CoreCommand { .. } => ModuleKind::Command,
             Code::Http { .. } => ModuleKind::Http,
+            Code::Reactor(_) => ModuleKind::Reactor,
         }
+    }
+
+    /// Whether its instances begin where its start-up had come to when it was uploaded.
+    #[must_use]
+    pub fn is_preinitialised(&self) -> bool {
+        self.is_preinitialised
     }
 
     /// Size of the bytes that were uploaded.
@@ -205,7 +230,7 @@ pub(crate) struct Linked {
     pub(crate) wasi: Option<Preview>,
     /// Whether it can send requests.
     pub(crate) outgoing: bool,
-    memory_bytes_min: u64,
+    pub(crate) memory_bytes_min: u64,
 }
 
 /// What is instantiated for a call, and what is called in it.
@@ -215,6 +240,7 @@ pub(crate) enum Code {
     Command { pre: component::InstancePre<State>, run: ComponentExportIndex },
     CoreCommand { pre: wasmtime::InstancePre<State>, start: ModuleExport },
     Http { pre: component::InstancePre<State>, handle: ComponentExportIndex },
+    Reactor(Reactor),
 }
 
 /// `handle` of a task.
@@ -245,7 +271,11 @@ fn link_component(linkers: &Linkers, component: &Component, memory_bytes_min: u6
 }
 
 fn link_core(linkers: &Linkers, module: &wasmtime::Module, memory_bytes_min: u64) -> Result<Linked, ModuleError> {
-    let start = module.get_export_index("_start").ok_or_else(|| not_a_task(module.exports().map(|e| e.name())))?;
+    let start = module.get_export_index("_start");
+    if start.is_none() && reactor::is_reactor(module) {
+        return reactor::link(linkers, module, memory_bytes_min);
+    }
+    let start = start.ok_or_else(|| not_a_task(module.exports().map(|e| e.name())))?;
     let start_type = module.get_export("_start").and_then(|export| export.func().cloned());
     if !start_type.is_some_and(|func| func.params().len() == 0 && func.results().len() == 0) {
         return Err(ModuleError::WrongType("`_start` must be a function without parameters and results".into()));
@@ -277,11 +307,11 @@ fn find_export(component: &Component) -> Result<ComponentExport, ModuleError> {
     export.ok_or_else(|| not_a_task(exports.exports(engine).map(|(name, _)| name)))
 }
 
-fn granted(imports: Imports) -> Result<Imports, ModuleError> {
+pub(crate) fn granted(imports: Imports) -> Result<Imports, ModuleError> {
     if imports.unknown.is_empty() { Ok(imports) } else { Err(ModuleError::UnknownImports(imports.unknown)) }
 }
 
-fn wrong_imports(error: wasmtime::Error) -> ModuleError {
+pub(crate) fn wrong_imports(error: wasmtime::Error) -> ModuleError {
     ModuleError::WrongImports(format!("{error:#}"))
 }
 
@@ -301,12 +331,11 @@ impl Linked {
     pub(crate) fn engine(&self) -> &Engine {
         match &self.code {
             Code::Task { pre, .. } | Code::Command { pre, .. } | Code::Http { pre, .. } => pre.engine(),
-            Code::CoreCommand { pre, .. } => pre.module().engine(),
+            Code::CoreCommand { pre, .. } | Code::Reactor(Reactor { pre, .. }) => pre.module().engine(),
         }
     }
 
-    /// Makes an instance and looks at the type of what will be called in it. Nothing of it is called; start functions
-    /// run. Calls rely on this check, see `call.rs`.
+    /// Makes an instance and looks at the type of what will be called in it. Only its start-up runs. Calls rely on this check, see `call.rs`.
     pub(crate) async fn try_out(&self, store: &mut Store<State>) -> Result<(), ModuleError> {
         let failed = |error: wasmtime::Error| ModuleError::Trial(format!("{:#}", error.root_cause()));
         let wrong = |error: wasmtime::Error| ModuleError::WrongType(format!("{error:#}"));
@@ -320,6 +349,7 @@ impl Linked {
                 instance.get_typed_func::<(), (Result<(), ()>,)>(store, run).map(drop).map_err(wrong)
             }
             Code::CoreCommand { pre, .. } => pre.instantiate_async(store).await.map(drop).map_err(failed),
+            Code::Reactor(reactor) => reactor.instantiate(store).await.map(drop).map_err(failed),
             Code::Http { pre, handle } => {
                 let instance = pre.instantiate_async(&mut *store).await.map_err(failed)?;
                 instance.get_typed_func::<http_in::Params, ()>(store, handle).map(drop).map_err(wrong)

@@ -28,7 +28,7 @@ pub(crate) type Handled = Result<Output, TaskError>;
 pub(crate) struct ResultTooLarge(usize);
 
 impl Output {
-    fn parse(text: &[u8]) -> wasmtime::Result<Self> {
+    pub(crate) fn parse(text: &[u8]) -> wasmtime::Result<Self> {
         if text.len() > RESULT_BYTES_MAX {
             return Err(ResultTooLarge(text.len()).into());
         }

@@ -44,6 +44,11 @@ pub(crate) fn meter(store: &mut Store<State>) {
     store.epoch_deadline_callback(on_epoch);
 }
 
+/// Gives the guest of this store a first turn again: it was called before.
+pub(crate) fn renew(store: &mut Store<State>) {
+    store.set_epoch_deadline(FIRST_TURN_TICKS);
+}
+
 fn on_epoch(cx: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
     let now = clock::instant();
     if now >= cx.data().deadline {

@@ -8,10 +8,12 @@ use crate::lane::{Compilers, Lane, places};
 use crate::limits::Limits;
 use crate::linker::Linkers;
 use crate::module::{self, Compiled, Digest, Linked, Module, ModuleError};
+use crate::preinit::Start;
 use crate::quantum::{DeadlinePassed, Turns};
+use crate::reuse::Room;
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{FunctionConfig, SandboxConfig, call, compiler, inspect};
+use crate::{FunctionConfig, SandboxConfig, call, compiler};
 use bytes::Bytes;
 use fleetstep_engine::clock;
 use fleetstep_keyvalue::KeyValue;
@@ -66,8 +68,14 @@ pub enum ConfigError {
     #[error("{0}")]
     Grant(#[from] GrantError),
     /// No time, or no calls.
-    #[error("a function's timeout and its concurrency must be more than zero")]
+    #[error("a function's timeout, its concurrency and the calls of its instances must be more than zero")]
     Zero,
+    /// A command or a proxy component is to serve several calls.
+    #[error("an instance of a command or of a proxy component runs once: only one of a task can serve several calls")]
+    RunsOnce,
+    /// A pre-initialised module is to have an environment.
+    #[error("the module has started before it was given an environment, and would not see it: keep one of both")]
+    StartedWithout,
 }
 
 /// Where modules are loaded and functions called. Clones share it; its threads end with the last of them and of the
@@ -90,6 +98,8 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     /// Calls that are under way, over all functions.
     pub(crate) running: AtomicU32,
+    /// For instances that wait for their next call.
+    pub(crate) room: Arc<Room>,
     linkers: BySize<Linkers>,
     compilers: Compilers,
     compiles: Arc<Semaphore>,
@@ -106,10 +116,9 @@ impl Sandbox {
         let refused = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
         let engines = engine::engines(&config).map_err(refused)?;
         let open = |dir| Cache::open(dir, config.cache_bytes_max);
-        let linkers = |engine| Linkers::new(engine).map_err(refused);
-        let ticked = [&engines.small, &engines.large].map(Engine::clone);
+        let ticked = [&engines.small, &engines.large, &engines.huge].map(Engine::clone);
         let shared = Shared {
-            linkers: BySize { small: linkers(&engines.small)?, large: linkers(&engines.large)? },
+            linkers: engines.try_map(Linkers::new).map_err(refused)?,
             ticker: Arc::new(Ticker::start(ticked).map_err(|error| SandboxError::Threads(error.to_string()))?),
             lane: Lane::start(&config).map_err(|error| SandboxError::Threads(error.to_string()))?,
             compilers: Compilers::start(&config).map_err(|error| SandboxError::Threads(error.to_string()))?,
@@ -117,6 +126,7 @@ impl Sandbox {
             cache: config.cache_dir.as_deref().map(open).transpose().map_err(SandboxError::Cache)?,
             running: AtomicU32::new(0),
             client: Client::new(Bounds::default()),
+            room: Arc::new(Room::new(&config)),
             loaded: Mutex::default(),
             engines,
             config,
@@ -155,21 +165,30 @@ impl Sandbox {
     /// # Errors
     /// See [`ModuleError`]: its text is for whoever uploaded the module.
     pub async fn load(&self, bytes: Bytes) -> Result<Arc<Module>, ModuleError> {
+        self.load_as(bytes, Start::Fresh).await
+    }
+
+    /// As [`Sandbox::load`], of a module whose start-up may run now, once for all its instances.
+    ///
+    /// # Errors
+    /// See [`ModuleError`].
+    pub async fn load_as(&self, bytes: Bytes, start: Start) -> Result<Arc<Module>, ModuleError> {
         let (found, bytes_max) = (bytes.len() as u64, self.shared.config.module_bytes_max);
         if found > bytes_max {
             return Err(ModuleError::TooLarge { bytes: found, bytes_max });
         }
         let hashed = bytes.clone();
         let digest = self.shared.compilers.run(move || Digest::of(&hashed)).await.ok_or_else(ModuleError::gave_up)?;
-        if let Some(module) = self.shared.loaded(&digest) {
+        let key = start.key(digest);
+        if let Some(module) = self.shared.loaded(&key) {
             return Ok(module);
         }
         let turn = Arc::clone(&self.shared.compiles).acquire_owned().await.map_err(host)?;
-        if let Some(module) = self.shared.loaded(&digest) {
+        if let Some(module) = self.shared.loaded(&key) {
             return Ok(module);
         }
         let shared = Arc::clone(&self.shared);
-        self.shared.lane.spawn(shared.build(digest, bytes, turn)).await.map_err(host)?
+        self.shared.lane.spawn(shared.build(digest, start, bytes, turn)).await.map_err(host)?
     }
 
     /// Whether a function with this configuration can be made of the module.
@@ -179,10 +198,14 @@ impl Sandbox {
     pub fn check(&self, module: &Module, config: &FunctionConfig) -> Result<(), ConfigError> {
         let (given, needed) = (config.memory_bytes_max, module.memory_bytes_min());
         let allowed = self.shared.config.memory_bytes_max;
-        if config.timeout.is_zero() || config.concurrency_max == 0 {
+        if config.timeout.is_zero() || config.concurrency_max == 0 || config.calls_per_instance_max == 0 {
             Err(ConfigError::Zero)
         } else if let Err(error) = config.grants.check() {
             Err(error.into())
+        } else if config.calls_per_instance_max > 1 && !module.kind().serves_again() {
+            Err(ConfigError::RunsOnce)
+        } else if module.is_preinitialised && !(config.environment.is_empty() && config.secrets.is_empty()) {
+            Err(ConfigError::StartedWithout)
         } else if given > allowed {
             Err(ConfigError::MemoryTooLarge { given, allowed })
         } else if given < needed {
@@ -206,38 +229,45 @@ impl Shared {
     async fn build(
         self: Arc<Self>,
         digest: Digest,
+        start: Start,
         bytes: Bytes,
         _turn: OwnedSemaphorePermit,
     ) -> Result<Arc<Module>, ModuleError> {
         let bytes_len = bytes.len() as u64;
-        let (this, found) = (Arc::clone(&self), bytes.clone());
-        let linked =
-            match self.compilers.run(move || this.cached(&digest, &found)).await.ok_or_else(ModuleError::gave_up)? {
-                // Tried again, though it was before it was kept: this takes microseconds, and calls rely on it.
-                Some(linked) => {
-                    self.try_out(&linked).await?;
-                    linked
-                }
-                None => self.compile(digest, bytes).await?,
-            };
-        let module = Arc::new(Module { digest, bytes_len, linked });
+        let (this, found, key) = (Arc::clone(&self), bytes.clone(), start.key(digest));
+        let found = self.compilers.run(move || this.cached(&key, start, &found)).await;
+        let linked = match found.ok_or_else(ModuleError::gave_up)? {
+            // Tried again, though it was before it was kept: this takes microseconds, and calls rely on it.
+            Some(linked) => {
+                self.try_out(&linked).await?;
+                linked
+            }
+            None => self.compile(key, start, bytes).await?,
+        };
+        let is_preinitialised = start == Start::Preinitialised;
+        let module = Arc::new(Module { digest, bytes_len, is_preinitialised, linked });
         let mut modules = self.modules();
         modules.retain(|_, module| module.strong_count() > 0);
-        modules.insert(digest, Arc::downgrade(&module));
+        modules.insert(key, Arc::downgrade(&module));
         Ok(module)
     }
 
-    fn cached(&self, digest: &Digest, bytes: &[u8]) -> Option<Linked> {
-        let memory_bytes_min = inspect::memory_bytes_min(bytes);
-        let found = self.cache.as_ref()?.find(digest, self.engines.of(memory_bytes_min))?;
+    fn cached(&self, key: &Digest, start: Start, bytes: &[u8]) -> Option<Linked> {
+        let memory_bytes_min = start.memory_bytes_min(bytes);
+        let found = self.cache.as_ref()?.find(key, self.engines.of(memory_bytes_min))?;
         module::link(self.linkers.of(memory_bytes_min), found).ok()
     }
 
-    async fn compile(self: &Arc<Self>, digest: Digest, bytes: Bytes) -> Result<Linked, ModuleError> {
+    async fn compile(self: &Arc<Self>, key: Digest, start: Start, bytes: Bytes) -> Result<Linked, ModuleError> {
         let this = Arc::clone(self);
         let job = move || {
-            let compiled = compiler::compile(&this.config, &this.engines, &bytes)?;
-            let memory_bytes_min = inspect::memory_bytes_min(&bytes);
+            let bytes = match start {
+                Start::Fresh => bytes,
+                Start::Preinitialised => compiler::preinitialise(&this.config, &bytes)?.into(),
+            };
+            let memory_bytes_min = start.memory_bytes_min(&bytes);
+            let compiled =
+                compiler::compile(&this.config, this.engines.of(memory_bytes_min), memory_bytes_min, &bytes)?;
             Ok((module::link(this.linkers.of(memory_bytes_min), compiled.clone())?, compiled))
         };
         let (linked, compiled) = self.compilers.run(job).await.ok_or_else(ModuleError::gave_up)??;
@@ -245,7 +275,7 @@ impl Shared {
         if self.cache.is_some() {
             let (this, linked) = (Arc::clone(self), linked.clone());
             // The module is good without it. A disk that is full costs the next start a compilation, no more.
-            self.compilers.run(move || this.keep(&digest, linked.engine(), &compiled)).await;
+            self.compilers.run(move || this.keep(&key, linked.engine(), &compiled)).await;
         }
         Ok(linked)
     }
@@ -268,6 +298,7 @@ impl Shared {
             wasi: None,
             http: None,
             runtime: None,
+            pipes: None,
         };
         let mut store: Store<State> = Store::new(linked.engine(), state);
         call::restrict(&mut store);

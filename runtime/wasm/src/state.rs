@@ -3,7 +3,7 @@
 use crate::Function;
 use crate::http_out::Http;
 use crate::limits::Limits;
-use crate::wasi::{Preview, Wasi};
+use crate::wasi::{Pipe, Preview, Wasi};
 use fleetstep_engine::Call;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) http: Option<Box<Http>>,
     /// Where requests are sent from; only of a module that imports a way to send some.
     pub(crate) runtime: Option<Handle>,
+    /// Where a task's standard output and error go, once it has WASI.
+    pub(crate) pipes: Option<[Pipe; 2]>,
 }
 
 /// A call, and the function that it calls.
@@ -43,6 +45,28 @@ impl State {
     pub(crate) fn close(&mut self) {
         self.wasi = None;
         self.http = None;
+    }
+
+    /// The next call of an instance that was called before.
+    pub(crate) fn begin(&mut self, caller: Caller, deadline: Instant) {
+        for pipe in self.pipes.iter().flatten() {
+            pipe.listen(Arc::clone(&caller.function), &caller.call);
+        }
+        if let Some(http) = &mut self.http {
+            http.begin(&caller);
+        }
+        self.caller = Some(caller);
+        self.deadline = deadline;
+    }
+
+    /// Its call is over: what the guest wrote last is told as that call's, and nothing here holds the function, beside
+    /// what the guest left open: that is let go with the instance.
+    pub(crate) fn end(&mut self) {
+        self.pipes.iter().flatten().for_each(Pipe::leave);
+        if let Some(http) = &mut self.http {
+            http.end();
+        }
+        self.caller = None;
     }
 
     pub(crate) fn caller(&self) -> wasmtime::Result<&Caller> {

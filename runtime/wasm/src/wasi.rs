@@ -51,11 +51,13 @@ impl State {
     }
 
     pub(crate) fn wasi(&mut self) -> &mut Wasi {
-        let Self { wasi, preview, caller, .. } = self;
+        let Self { wasi, preview, caller, pipes, .. } = self;
         wasi.get_or_insert_with(|| {
             let preview = preview.expect("who asks for WASI was linked with it");
             let environment = caller.as_ref().map_or(&[][..], |caller| &caller.function.environment);
-            Box::new(Streams::of_a_task(caller.as_ref()).grant(preview, environment))
+            let streams = Streams::of_a_task(caller.as_ref());
+            *pipes = Some([streams.stdout.clone(), streams.stderr.clone()]);
+            Box::new(streams.grant(preview, environment))
         })
     }
 }
@@ -85,7 +87,10 @@ impl Streams {
             Some(Caller { function, call }) => Pipe::to_log(Arc::clone(function), call),
             None => Pipe::to_nobody(),
         };
-        let traced = caller.map(|caller| traced::variables(&caller.function, &caller.call)).unwrap_or_default();
+        // An instance that serves several calls keeps its environment: what one call's trace is, the next must not take
+        // for its own.
+        let once = caller.filter(|caller| caller.function.workers.is_none());
+        let traced = once.map(|caller| traced::variables(&caller.function, &caller.call)).unwrap_or_default();
         Self { stdin: Bytes::new(), stdout: pipe(), stderr: pipe(), traced }
     }
 
@@ -133,6 +138,13 @@ enum Sink {
     Nobody,
 }
 
+impl Sink {
+    fn lines(function: Arc<Function>, call: &Call) -> Self {
+        let (execution_arn, trace) = (call.identity.execution_arn.clone(), call.trace.clone());
+        Self::Lines(Lines { function, execution_arn, trace, partial: Vec::new(), last: String::new() })
+    }
+}
+
 struct Lines {
     function: Arc<Function>,
     execution_arn: Text,
@@ -149,8 +161,17 @@ impl Pipe {
     }
 
     pub(crate) fn to_log(function: Arc<Function>, call: &Call) -> Self {
-        let (execution_arn, trace) = (call.identity.execution_arn.clone(), call.trace.clone());
-        Self::new(Sink::Lines(Lines { function, execution_arn, trace, partial: Vec::new(), last: String::new() }))
+        Self::new(Sink::lines(function, call))
+    }
+
+    /// What is written from now on is for the log, as another call's.
+    pub(crate) fn listen(&self, function: Arc<Function>, call: &Call) {
+        *self.sink() = Sink::lines(function, call);
+    }
+
+    /// Ends the last line; nobody listens any more.
+    pub(crate) fn leave(&self) {
+        *self.sink() = Sink::Nobody;
     }
 
     fn to_nobody() -> Self {

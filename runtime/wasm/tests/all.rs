@@ -11,6 +11,10 @@ mod guests;
 mod host;
 #[path = "all/lanes.rs"]
 mod lanes;
+#[path = "all/reactors.rs"]
+mod reactors;
+#[path = "all/reuse.rs"]
+mod reuse;
 #[path = "all/traces.rs"]
 mod traces;
 #[path = "all/uploads.rs"]

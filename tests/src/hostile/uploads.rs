@@ -35,9 +35,9 @@ pub(super) fn all() -> Vec<Hostile> {
             binary("(module (import \"env\" \"system\" (func)) (func (export \"_start\")))"),
         ),
         one(
-            "an import of outbound HTTP",
-            said("wasi:http/outgoing-handler"),
-            binary("(component (import \"wasi:http/outgoing-handler@0.2.0\" (instance (export \"handle\" (func)))))"),
+            "an import of another system's devices",
+            said("wasi:usb/device"),
+            binary("(component (import \"wasi:usb/device@0.2.0\" (instance (export \"open\" (func)))))"),
         ),
         one(
             "a memory of 4 GiB",

@@ -1,6 +1,7 @@
 //! Requests that are granted, and guests and servers that misbehave.
 
 use super::{KINDS, ask, error, fetch, log, serving, told};
+use fleetstep_tests::{Server, http};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -124,31 +125,25 @@ fn credentials_go_along_and_nobody_sees_them() {
     assert!(!seen.contains("guest"), "{seen}");
     assert!(told(&server, "pays", &fetch(&there.url("/")))["denied"].is_string(), "GET is not granted");
     for path in ["/v1/functions/pays", "/v1/functions", "/v1/functions/pays/logs"] {
-        let (_, shown) = fleetstep_tests::http::request(server.address(), "GET", path, "", b"").expect("an answer");
+        let (_, shown) = http::request(server.address(), "GET", path, "", b"").expect("an answer");
         assert!(!shown.to_string().contains("tulips"), "{shown}");
     }
-    let (_, shown) =
-        fleetstep_tests::http::request(server.address(), "GET", "/v1/functions/pays", "", b"").expect("it");
+    let (_, shown) = http::request(server.address(), "GET", "/v1/functions/pays", "", b"").expect("it");
     assert_eq!(shown["grants"]["http"][0]["headers"]["authorization"], "***");
+}
+
+/// Changes the grants of the function `f`.
+fn patch(server: &Server, grants: &Value) -> (u16, Value) {
+    let body = json!({ "grants": grants }).to_string();
+    http::request(server.address(), "PATCH", "/v1/functions/f", http::JSON, body.as_bytes()).expect("an answer")
 }
 
 #[test]
 fn grants_are_changed_while_it_runs_and_wrong_ones_are_refused() {
     let there = Loopback::start();
     let server = serving(&[("f", "task", "")]);
-    let patch = |grants: Value| {
-        let body = json!({ "grants": grants }).to_string();
-        fleetstep_tests::http::request(
-            server.address(),
-            "PATCH",
-            "/v1/functions/f",
-            "application/json",
-            body.as_bytes(),
-        )
-        .expect("an answer")
-    };
     assert!(told(&server, "f", &fetch(&there.url("/")))["denied"].is_string());
-    assert_eq!(patch(json!({ "http": [there.url("")] })).0, 200);
+    assert_eq!(patch(&server, &json!({ "http": [there.url("")] })).0, 200);
     assert_eq!(told(&server, "f", &fetch(&there.url("/")))["status"], 200);
     for (wrong, part) in [
         (json!({ "http": ["api.example.com"] }), "scheme://host"),
@@ -157,11 +152,28 @@ fn grants_are_changed_while_it_runs_and_wrong_ones_are_refused() {
         (json!({ "keyvalue": ["a/b"] }), "a/b"),
         (json!([]), "grants"),
     ] {
-        let (status, answer) = patch(wrong.clone());
+        let (status, answer) = patch(&server, &wrong);
         assert!(status == 400 && answer.to_string().contains(part), "{wrong}: {status} {answer}");
     }
-    assert_eq!(patch(json!({})).0, 200);
+    assert_eq!(patch(&server, &json!({})).0, 200);
     assert!(told(&server, "f", &fetch(&there.url("/")))["denied"].is_string());
+}
+
+#[test]
+fn an_instance_that_serves_again_reaches_what_its_function_is_granted_now() {
+    let there = Loopback::start();
+    let server = serving(&[("f", "task", &format!("reuse = 100\ngrants.http = [\"{}\"]", there.url("")))]);
+    let one = || told(&server, "f", &fetch(&there.url("/")));
+    for _ in 0..3 {
+        assert_eq!(one()["status"], 200);
+        // What one call had in flight is not in the way of the next.
+        let many = told(&server, "f", &json!({ "do": "many", "url": there.url("/") }));
+        assert_eq!(many.as_array().expect("one for each").iter().filter(|answer| **answer == 200).count(), 16);
+    }
+    assert_eq!(patch(&server, &json!({})).0, 200);
+    assert!(one()["denied"].is_string());
+    assert_eq!(patch(&server, &json!({ "http": [there.url("")] })).0, 200);
+    assert_eq!(one()["status"], 200);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use super::name::invalid;
 use crate::aws::{Checker, Members, TextRule};
 use crate::fault::Fault;
-use fleetstep_catalog::{DESCRIPTION_CHARS_MAX, FunctionProfile, FunctionSettings, MEMORY_MIB, TIMEOUT_SECONDS};
+use fleetstep_catalog::{
+    ChangeOf, DESCRIPTION_CHARS_MAX, FunctionProfile, FunctionSettings, MEMORY_MIB, TIMEOUT_SECONDS,
+};
 use fleetstep_document::{Document, Text};
 use std::collections::BTreeMap;
 
@@ -94,33 +96,30 @@ impl Configuration {
     }
 
     /// Splits it into what it changes of the settings and of the profile.
-    #[allow(clippy::type_complexity)] // As `FunctionChange` has them.
-    pub(super) fn changes(
-        self,
-    ) -> (Box<dyn FnOnce(&mut FunctionSettings) + Send>, Box<dyn FnOnce(&mut FunctionProfile) + Send>) {
+    pub(super) fn changes(self) -> (ChangeOf<FunctionSettings>, ChangeOf<FunctionProfile>) {
         let Self { description, memory_mib, timeout_seconds, environment, .. } = self;
         let Self { role, runtime, handler, architecture, tracing_mode, ephemeral_storage_mib, .. } = self;
         let settings = move |there: &mut FunctionSettings| {
-            set(&mut there.description, description);
-            set(&mut there.memory_mib, memory_mib);
-            set(&mut there.timeout_seconds, timeout_seconds);
-            set(&mut there.environment, environment);
+            set(&mut there.description, &description);
+            set(&mut there.memory_mib, &memory_mib);
+            set(&mut there.timeout_seconds, &timeout_seconds);
+            set(&mut there.environment, &environment);
         };
         let profile = move |there: &mut FunctionProfile| {
-            set(&mut there.role, role);
-            set(&mut there.runtime, runtime);
-            set(&mut there.handler, handler);
-            set(&mut there.architecture, architecture);
-            set(&mut there.tracing_mode, tracing_mode);
-            set(&mut there.ephemeral_storage_mib, ephemeral_storage_mib);
+            set(&mut there.role, &role);
+            set(&mut there.runtime, &runtime);
+            set(&mut there.handler, &handler);
+            set(&mut there.architecture, &architecture);
+            set(&mut there.tracing_mode, &tracing_mode);
+            set(&mut there.ephemeral_storage_mib, &ephemeral_storage_mib);
         };
         (Box::new(settings), Box::new(profile))
     }
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+fn set<T: Clone>(place: &mut T, value: &Option<T>) {
     if let Some(value) = value {
-        *place = value;
+        place.clone_from(value);
     }
 }
 

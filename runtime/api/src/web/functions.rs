@@ -123,7 +123,7 @@ async fn put_fetched(service: &Service, name: &str, module: &Document, body: &Do
 }
 
 fn describe(function: &FunctionDescription) -> Document {
-    let mut body = ObjectBuilder::with_capacity(14)
+    let mut body = ObjectBuilder::with_capacity(16)
         .with("name", function.name.clone())
         .with("arn", function.arn.as_text().clone())
         .with("kind", function.kind.map_or(Document::NULL, Document::from))

@@ -10,11 +10,14 @@ use std::collections::BTreeMap;
 /// What a whole number can be set to: its name and where it is kept.
 type NumberField = (&'static str, fn(&mut FunctionSettings) -> &mut u32);
 
-const NUMBERS: [NumberField; 3] = [
+const NUMBERS: [NumberField; 4] = [
     ("memory_mib", |settings| &mut settings.memory_mib),
     ("timeout_seconds", |settings| &mut settings.timeout_seconds),
     ("concurrency", |settings| &mut settings.concurrency_max),
+    ("reuse", |settings| &mut settings.reuse),
 ];
+/// Whether the module's start-up is run once for all its instances: `true` or `false`.
+const PREINITIALISE: &str = "preinitialise";
 const DESCRIPTION: &str = "description";
 /// As a query parameter, a variable of the environment is `env.NAME`; as JSON, `environment` is an object.
 const VARIABLE_PREFIX: &str = "env.";
@@ -29,6 +32,8 @@ const GRANTS: &str = "grants";
 pub(super) fn apply_parameter(settings: &mut FunctionSettings, name: &str, value: &str) -> Result<(), Fault> {
     if let Some((_, field)) = NUMBERS.iter().find(|(known, _)| *known == name) {
         *field(settings) = number(name, value)?;
+    } else if name == PREINITIALISE {
+        settings.preinitialise = value.parse().map_err(|_| invalid(&format!("'{name}' must be true or false")))?;
     } else if name == DESCRIPTION {
         value.clone_into(&mut settings.description);
     } else if let Some(variable) = name.strip_prefix(VARIABLE_PREFIX) {
@@ -49,13 +54,14 @@ pub(super) fn apply_json(settings: &mut FunctionSettings, body: &Document) -> Re
             View::Number(_) if NUMBERS.iter().any(|(known, _)| *known == name.as_str()) => {
                 apply_parameter(settings, name, &value.to_json())?;
             }
+            View::Bool(_) if name.as_str() == PREINITIALISE => apply_parameter(settings, name, &value.to_json())?,
             View::String(text) if name.as_str() == DESCRIPTION => apply_parameter(settings, name, text)?,
             View::Object(_) if name.as_str() == ENVIRONMENT => settings.environment = variables(name, value)?,
             View::Object(_) if name.as_str() == SECRETS => settings.secrets = Secrets(variables(name, value)?),
             View::Object(_) if name.as_str() == GRANTS => {
                 settings.set_grants(&value.to_json()).map_err(|error| invalid(&format!("'{GRANTS}': {error}")))?;
             }
-            _ if [ENVIRONMENT, SECRETS, GRANTS, DESCRIPTION].contains(&name.as_str()) => {
+            _ if [ENVIRONMENT, SECRETS, GRANTS, DESCRIPTION, PREINITIALISE].contains(&name.as_str()) => {
                 return Err(invalid(&format!("'{name}' must not be of type {}", value.type_name())));
             }
             _ if NUMBERS.iter().any(|(known, _)| *known == name.as_str()) => {
@@ -73,6 +79,7 @@ pub(super) fn describe(settings: &FunctionSettings, body: &mut ObjectBuilder) {
     for (name, field) in NUMBERS {
         body.push(name, *field(&mut settings));
     }
+    body.push(PREINITIALISE, settings.preinitialise);
     let mut environment = ObjectBuilder::with_capacity(settings.environment.len());
     for (name, value) in &settings.environment {
         environment.push(name.as_str(), value.as_str());
@@ -105,7 +112,7 @@ fn variables(member: &str, value: &Document) -> Result<BTreeMap<String, String>,
 
 fn known(environment: &str) -> String {
     let numbers = NUMBERS.map(|(name, _)| name).join(", ");
-    format!("{numbers}, {DESCRIPTION}, {environment}")
+    format!("{numbers}, {PREINITIALISE}, {DESCRIPTION}, {environment}")
 }
 
 fn invalid(message: &str) -> Fault {

@@ -14,7 +14,7 @@ use crate::{
 use bytes::Bytes;
 use fleetstep_document::Text;
 use fleetstep_engine::{Counts, Meter, clock};
-use fleetstep_wasm::{Module, ModuleError};
+use fleetstep_wasm::{Module, ModuleError, Start};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ pub enum FunctionExpected {
     },
 }
 
-/// A change of one thing.
-type ChangeOf<T> = Box<dyn FnOnce(&mut T) + Send>;
+/// A change of one thing. It is tried before it is made.
+pub type ChangeOf<T> = Box<dyn Fn(&mut T) + Send>;
 
 /// What changes of a function: the parts that are there.
 pub struct FunctionChange {
@@ -119,14 +119,13 @@ impl Catalog {
     pub async fn change_function(&self, name: &str, change: FunctionChange) -> Result<FunctionChanged, FunctionError> {
         let arn = FunctionArn::new(self.place(), name)?;
         // Before the module is looked at, which takes long; and once more when it counts.
-        self.inner.expect(&arn, &change.expected)?;
-        let module = match &change.module {
-            None => None,
-            Some((bytes, _)) => Some(self.inner.sandbox.load(bytes.clone()).await.map_err(|error| match error {
-                ModuleError::Host(message) => StoreError::Interrupted { work: "loading the module", message }.into(),
-                refused => FunctionError::InvalidModule(refused.to_string()),
-            })?),
-        };
+        let there = self.inner.expect(&arn, &change.expected)?;
+        let mut settings = there.as_ref().map(|there| there.description.settings.clone()).unwrap_or_default();
+        if let Some(change) = &change.settings {
+            change(&mut settings);
+        }
+        let bytes = change.module.as_ref().map(|(bytes, _)| bytes.clone());
+        let module = self.inner.load_for(there, bytes, settings.start()).await?;
         self.change(move |inner| async move { inner.change_function(arn, module, change).await }).await
     }
 
@@ -164,8 +163,40 @@ impl Catalog {
     }
 }
 
-fn replacing(settings: FunctionSettings) -> Box<dyn FnOnce(&mut FunctionSettings) + Send> {
-    Box::new(move |there| *there = settings)
+fn replacing(settings: FunctionSettings) -> ChangeOf<FunctionSettings> {
+    Box::new(move |there| there.clone_from(&settings))
+}
+
+impl Inner {
+    /// The module that a change needs beside those that are loaded: the one that it brings, or the one that is there
+    /// where its instances are to begin elsewhere.
+    async fn load_for(
+        &self,
+        there: Option<Arc<Deployed>>,
+        bytes: Option<Bytes>,
+        start: Start,
+    ) -> Result<Option<Arc<Module>>, FunctionError> {
+        let bytes = match (bytes, there) {
+            (Some(bytes), _) => bytes,
+            (None, Some(there)) if there.function.is_some() && there.description.settings.start() != start => {
+                let bytes = self.store.module(&there.description.module_sha256).await?;
+                let gone = || StoreError::Interrupted { work: "reading the module", message: "it is gone".to_owned() };
+                bytes.ok_or_else(gone)?
+            }
+            _ => return Ok(None),
+        };
+        let loaded = self.sandbox.load_as(bytes, start).await.map_err(|error| match error {
+            ModuleError::Host(message) => StoreError::Interrupted { work: "loading the module", message }.into(),
+            refused => FunctionError::InvalidModule(refused.to_string()),
+        });
+        loaded.map(Some)
+    }
+}
+
+/// Whether it is the module that is described, with instances that begin where they are to.
+fn is_described(module: &Module, description: &FunctionDescription) -> bool {
+    module.is_preinitialised() == description.settings.preinitialise
+        && module.digest().to_string() == *description.module_sha256
 }
 
 /// The changes. Their caller is the only one who changes anything.
@@ -211,7 +242,13 @@ impl Inner {
         }
         let before = there.and_then(|there| there.function.as_deref());
         let deployed = match module.or_else(|| before.map(|before| Arc::clone(before.module()))) {
-            Some(module) => Deployed::new(&self.sandbox, description, module, before)?,
+            Some(module) if is_described(&module, &description) => {
+                Deployed::new(&self.sandbox, description, module, before)?
+            }
+            Some(_) => {
+                let message = "another module was put meanwhile".to_owned();
+                return Err(StoreError::Interrupted { work: "changing the function", message }.into());
+            }
             None => {
                 let problem = description.problem.clone().unwrap_or_default();
                 Deployed::broken(description, problem)

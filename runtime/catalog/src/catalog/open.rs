@@ -63,7 +63,7 @@ pub(super) async fn deploy(
     description: FunctionDescription,
     of: Option<&Function>,
 ) -> (Deployed, Option<String>) {
-    match load(sandbox, store, &description.module_sha256).await {
+    match load(sandbox, store, &description).await {
         Ok(module) => match Deployed::new(sandbox, description.clone(), module, of) {
             Ok(deployed) => (deployed, None),
             Err(error) => (Deployed::broken(description, error.to_string()), Some(error.to_string())),
@@ -80,11 +80,16 @@ struct Unloaded {
     detail: String,
 }
 
-async fn load(sandbox: &Sandbox, store: &dyn Store, sha256: &str) -> Result<Arc<Module>, Unloaded> {
+async fn load(
+    sandbox: &Sandbox,
+    store: &dyn Store,
+    description: &FunctionDescription,
+) -> Result<Arc<Module>, Unloaded> {
+    let sha256 = &description.module_sha256;
     let of_the_host = |detail| Unloaded { told: format!("the server could not read module {sha256}"), detail };
     let bytes = store.module(sha256).await.map_err(|error| of_the_host(error.to_string()))?;
     let bytes = bytes.ok_or_else(|| of_the_host(format!("module {sha256} is missing in the store")))?;
-    sandbox.load(bytes).await.map_err(|error| match error {
+    sandbox.load_as(bytes, description.settings.start()).await.map_err(|error| match error {
         ModuleError::Host(_) => of_the_host(error.to_string()),
         refused => Unloaded { told: refused.to_string(), detail: refused.to_string() },
     })

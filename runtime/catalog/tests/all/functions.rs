@@ -14,6 +14,8 @@ async fn a_function_is_described_as_it_was_put() {
         memory_mib: 16,
         timeout_seconds: 7,
         concurrency_max: 3,
+        reuse: 1,
+        preinitialise: false,
         environment: BTreeMap::from([("STAGE".to_owned(), "test".to_owned())]),
         secrets: Secrets(BTreeMap::from([("TOKEN".to_owned(), "correct horse".to_owned())])),
         grants: Grants { keyvalue: vec![BucketGrant::new("default")], ..Grants::default() },

@@ -50,6 +50,8 @@ fn settings_of(entry: &FunctionEntry) -> FunctionSettings {
         memory_mib: entry.memory_mib.unwrap_or(defaults.memory_mib),
         timeout_seconds: entry.timeout_seconds.unwrap_or(defaults.timeout_seconds),
         concurrency_max: entry.concurrency.unwrap_or(defaults.concurrency_max),
+        reuse: entry.reuse.unwrap_or(defaults.reuse),
+        preinitialise: entry.preinitialise,
         environment: entry.environment.clone(),
         secrets: entry.secrets.clone(),
         grants: entry.grants.clone(),

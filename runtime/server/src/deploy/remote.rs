@@ -117,12 +117,14 @@ impl Client {
 /// The settings as `/v1` names them. The manifest says them all: what it leaves out is the default again. A description is
 /// not its matter.
 fn members(settings: &FunctionSettings) -> serde_json::Result<Map<String, Value>> {
-    let FunctionSettings { memory_mib, timeout_seconds, concurrency_max, environment, secrets, grants, description: _ } =
-        settings;
+    let FunctionSettings { memory_mib, timeout_seconds, concurrency_max, reuse, preinitialise, .. } = settings;
+    let FunctionSettings { environment, secrets, grants, description: _, .. } = settings;
     let members = json!({
         "memory_mib": memory_mib,
         "timeout_seconds": timeout_seconds,
         "concurrency": concurrency_max,
+        "reuse": reuse,
+        "preinitialise": preinitialise,
         "environment": environment,
         SECRETS: secrets.0,
         GRANTS: serde_json::to_value(grants)?,
@@ -231,7 +233,8 @@ mod tests {
         let mut settings = FunctionSettings { memory_mib: 32, ..FunctionSettings::default() };
         settings.environment.insert("A".to_owned(), "1".to_owned());
         let there = json!({
-            "memory_mib": 32, "timeout_seconds": 60, "concurrency": 1000, "environment": {"A": "1"},
+            "memory_mib": 32, "timeout_seconds": 60, "concurrency": 1000, "reuse": 1, "preinitialise": false,
+            "environment": {"A": "1"},
             "description": "by hand", "module_sha256": "00",
         });
         assert!(is_as_wanted(&there, &members(&settings).unwrap()));
@@ -245,7 +248,8 @@ mod tests {
         let secret = |value: &str| Secrets([("KEY".to_owned(), value.to_owned())].into());
         assert!(!with(|settings| settings.secrets = Secrets([("KEY".to_owned(), "12345678".to_owned())].into())));
         let masked = json!({
-            "memory_mib": 32, "timeout_seconds": 60, "concurrency": 1000, "environment": {"A": "1"},
+            "memory_mib": 32, "timeout_seconds": 60, "concurrency": 1000, "reuse": 1, "preinitialise": false,
+            "environment": {"A": "1"},
             "secrets": {"KEY": "***"},
         });
         settings.secrets = secret("12345678");
@@ -264,7 +268,8 @@ mod tests {
         let granted =
             r#"{"http": ["https://a.example", {"origin": "https://b.example", "headers": {"key": "12345678"}}]}"#;
         let settings = with(granted);
-        let mut there = json!({"memory_mib": 128, "timeout_seconds": 60, "concurrency": 1000});
+        let mut there =
+            json!({"memory_mib": 128, "timeout_seconds": 60, "concurrency": 1000, "reuse": 1, "preinitialise": false});
         assert!(!is_as_wanted(&there, &members(&settings).unwrap()), "none is there");
         assert!(is_as_wanted(&there, &members(&with("{}")).unwrap()));
         there[GRANTS] = serde_json::from_str(&settings.grants_shown().unwrap()).unwrap();

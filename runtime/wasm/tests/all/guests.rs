@@ -230,3 +230,83 @@ pub(crate) fn command_component(result: i32) -> Vec<u8> {
             (export "wasi:cli/run@0.2.3" (instance $cli)))"#
     ))
 }
+
+/// A reactor whose `handle` has this body: `$ptr` and `$len` come in, `$ok` and `$err` make a result. `items` are further
+/// parts of the module.
+pub(crate) fn reactor(items: &str, body: &str) -> Vec<u8> {
+    binary(&format!(
+        r#"(module
+            {items}
+            (memory (export "memory") 1)
+            (global $top (mut i32) (i32.const 4096))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (global.get $top)
+                (global.set $top (i32.add (global.get $top) (local.get 3))))
+            (func $ok (param $ptr i32) (param $len i32) (result i32)
+                (i32.store8 (i32.const 16) (i32.const 0))
+                (i32.store (i32.const 20) (local.get $ptr))
+                (i32.store (i32.const 24) (local.get $len))
+                (i32.const 16))
+            (func $err (param i32 i32 i32 i32) (result i32)
+                (i32.store8 (i32.const 16) (i32.const 1))
+                (i32.store (i32.const 20) (local.get 0))
+                (i32.store (i32.const 24) (local.get 1))
+                (i32.store (i32.const 28) (local.get 2))
+                (i32.store (i32.const 32) (local.get 3))
+                (i32.const 16))
+            (func (export "handle") (param $ptr i32) (param $len i32) (result i32) {body}))"#
+    ))
+}
+
+/// Items and body of a task that answers how many calls its instance has served, up to 9. Its event says what else it
+/// does: 0 nothing, 1 fail with an error, 2 trap, 3 never end, 4 take 65 MiB of memory, 5 return no JSON, 6 run for long.
+pub(crate) const SERVED: (&str, &str) = (
+    "(global $calls (mut i32) (i32.const 0)) (global $n (mut i32) (i32.const 0))",
+    r#"
+    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    (i32.store8 (i32.const 1024) (i32.add (i32.const 48) (global.get $calls)))
+    (i32.store8 (i32.const 1025) (i32.const 125))
+    (local.set $ptr (i32.sub (i32.load8_u (local.get $ptr)) (i32.const 48)))
+    (if (i32.eq (local.get $ptr) (i32.const 1))
+        (then (return (call $err (i32.const 1024) (i32.const 1) (i32.const 1024) (i32.const 1)))))
+    (if (i32.eq (local.get $ptr) (i32.const 2)) (then unreachable))
+    (if (i32.eq (local.get $ptr) (i32.const 3)) (then (loop $ever (br $ever))))
+    (if (i32.eq (local.get $ptr) (i32.const 4)) (then (drop (memory.grow (i32.const 1040)))))
+    (if (i32.eq (local.get $ptr) (i32.const 5)) (then (return (call $ok (i32.const 1025) (i32.const 1)))))
+    (if (i32.eq (local.get $ptr) (i32.const 6)) (then
+        (global.set $n (i32.const 0))
+        (loop $again
+            (global.set $n (i32.add (global.get $n) (i32.const 1)))
+            (br_if $again (i32.lt_u (global.get $n) (i32.const 20000000))))))
+    (call $ok (i32.const 1024) (i32.const 1))"#,
+);
+
+/// A reactor whose start-up draws random numbers, which every call of it answers.
+pub(crate) fn reactor_draws() -> Vec<u8> {
+    reactor(
+        r#"(import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+        (global $digits (mut i32) (i32.const 0))
+        (func (export "_initialize") (local $at i32)
+            (if (call $random (i32.const 1025) (i32.const 8)) (then unreachable))
+            (i32.store8 (i32.const 1024) (i32.const 49))
+            (local.set $at (i32.const 1025))
+            (loop $again
+                (i32.store8 (local.get $at)
+                    (i32.add (i32.const 48) (i32.and (i32.load8_u (local.get $at)) (i32.const 7))))
+                (local.set $at (i32.add (local.get $at) (i32.const 1)))
+                (br_if $again (i32.lt_u (local.get $at) (i32.const 1033))))
+            (global.set $digits (i32.const 9)))"#,
+        "(call $ok (i32.const 1024) (global.get $digits))",
+    )
+}
+
+/// A reactor that writes its event to standard output, without the end of a line.
+pub(crate) fn reactor_writes() -> Vec<u8> {
+    reactor(
+        r#"(import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))"#,
+        r#"(i32.store (i32.const 0) (local.get $ptr))
+        (i32.store (i32.const 4) (local.get $len))
+        (if (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable))
+        (call $ok (local.get $ptr) (local.get $len))"#,
+    )
+}

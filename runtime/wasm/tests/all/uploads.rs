@@ -148,7 +148,7 @@ async fn what_is_loaded_is_answered_at_once() {
 async fn an_artefact_serves_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let cached = || sandbox(SandboxConfig { cache_dir: Some(dir.path().join("cache")), ..SandboxConfig::default() });
-    // Of both engines: the last one begins with a small memory.
+    // Of two engines: the last one begins with a small memory.
     for module in [echo(), guests::command_echo(), guests::core_task("")] {
         let first = cached().load(module.clone().into()).await.unwrap();
         let written = files(&dir.path().join("cache"));
