@@ -297,11 +297,13 @@ fn compile_alone(maps_images: bool, module: &[u8]) -> Result<(Kind, Vec<u8>), Mo
 /// Limits this process for the rest of its life.
 fn restrict(order: Order) -> io::Result<()> {
     let seconds = u32::try_from(order.timeout.as_secs()).unwrap_or(u32::MAX);
+    // The first image of a start-up's memory is a file, in memory.
+    let file_bytes_max = if order.job == Job::Preinitialise { preinit::MEMORY_BYTES_MAX } else { 0 };
     let limits = [
         (libc::RLIMIT_AS, order.memory_bytes_max),
         (libc::RLIMIT_CPU, u64::from(seconds).saturating_mul(order.threads.max(1))),
         (libc::RLIMIT_CORE, 0),
-        (libc::RLIMIT_FSIZE, 0),
+        (libc::RLIMIT_FSIZE, file_bytes_max),
     ];
     for (resource, limit) in limits {
         let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };

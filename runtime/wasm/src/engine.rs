@@ -92,9 +92,10 @@ pub(crate) fn maps_images(memory_bytes_min: u64) -> bool {
     *BySize { small: false, large: true, huge: true }.of(memory_bytes_min)
 }
 
-/// An engine for start-ups that are run once, in a process of little address space that may not write any file.
+/// An engine for start-ups that are run once, in a process of little address space. The first image of the memory is
+/// mapped: copying it in is compiled, and of the thousands of pieces that Go's has, that makes a function of gigabytes.
 pub(crate) fn starter() -> wasmtime::Result<Engine> {
-    let mut settings = settings(false);
+    let mut settings = settings(true);
     settings
         .cranelift_opt_level(OptLevel::None)
         .memory_reservation(0)

@@ -23,7 +23,7 @@ use wasmtime::{Engine, Instance, Module, Store, Val};
 use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 /// Linear memory of a start-up.
-const MEMORY_BYTES_MAX: u64 = 128 << 20;
+pub(crate) const MEMORY_BYTES_MAX: u64 = 128 << 20;
 /// How long a start-up may take.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
