@@ -25,6 +25,9 @@ const MILLION: u32 = 1_000_000;
 const LATE_MAX: Duration = Duration::from_secs(30);
 /// Executions that are started in one batch, before others have their turn.
 const STARTS: u32 = 1_000;
+/// How long others have their turn then. Without it, what is on its way to the workers takes more room at some time than
+/// what waits with them, and the allocator keeps that room.
+const BREATH: Duration = Duration::from_millis(1);
 /// Executions that are parked before the memory is first looked at: what an engine takes once, for its threads, its
 /// tables and the allocator's first pages, is no execution's.
 const FIRST: u32 = 5 * STARTS;
@@ -141,7 +144,7 @@ async fn start(engine: &Engine, program: &Arc<Program>, tally: &Arc<Tally>, numb
         for handle in engine.start_batch(batch) {
             handle?;
         }
-        tokio::task::yield_now().await;
+        tokio::time::sleep(BREATH).await;
     }
     Ok(())
 }
