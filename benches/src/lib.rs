@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)] // Figures are the result of these programs, progress goes beside.
 
+mod bare;
 mod bench;
 mod call;
 mod compare;
