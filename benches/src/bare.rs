@@ -3,13 +3,14 @@
 use crate::process::thread_cpu_time;
 use crate::step::ORDER;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Val};
-use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Result, Store, bail};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Result, Store, bail, format_err};
+use wit_component::ComponentEncoder;
 
 /// What of a memory is cleared after a call, rather than given back: all that these guests have.
 const MEMORY_RESIDENT_BYTES: usize = 192 << 10;
 const TABLE_RESIDENT_BYTES: usize = 64 << 10;
 
-/// Components that export `handle` and import nothing, ready to be instantiated.
+/// Modules of the SDK that import nothing, as components that are ready to be instantiated.
 pub(crate) struct Modules {
     engine: Engine,
     ready: Vec<(InstancePre<()>, ComponentExportIndex)>,
@@ -28,7 +29,9 @@ impl Modules {
         let engine = Engine::new(&config)?;
         let linker = Linker::new(&engine);
         let ready = modules.iter().map(|module| {
-            let component = Component::new(&engine, module)?;
+            let encoded = ComponentEncoder::default().module(module).and_then(|mut encoder| encoder.encode());
+            let encoded = encoded.map_err(|error| format_err!("{error:#}"))?;
+            let component = Component::new(&engine, encoded)?;
             let Some(handle) = component.get_export_index(None, "handle") else { bail!("no `handle` is exported") };
             Ok((linker.instantiate_pre(&component)?, handle))
         });
