@@ -88,7 +88,9 @@ fn module(language: &str, quick: bool) -> Result<Vec<u8>> {
     let example = home().join("../examples/languages");
     if !quick {
         let mut build = Command::new(PathBuf::from(language).join("build"));
-        let status = build.current_dir(&example).status().context("bash does not run")?;
+        // What it says goes beside the report.
+        build.current_dir(&example).stdout(std::io::stderr());
+        let status = build.status().context("bash does not run")?;
         if !status.success() {
             bail!("it could not be built");
         }
