@@ -244,13 +244,22 @@ impl Service {
                 Err(fault) => self.refuse(&fault).aws_reply(),
             };
         }
+        Box::pin(self.answer_other(head, body)).await
+    }
+
+    /// Answers whatever is no operation of the service's own protocol. The ways there are large; what starts executions
+    /// does not carry them along.
+    async fn answer_other<B>(&self, head: Parts, body: B) -> Response<ReplyBody>
+    where
+        B: Body<Data = Bytes>,
+    {
         let answered = match head.uri.path() {
             HEALTHZ | READYZ => self.health(&head, true),
             METRICS => metrics::answer(&head, &[self]),
             path if path.starts_with("/v1/") => web::answer(self, &head, body).await,
             path if lambda::is_of(path) => Ok(lambda::answer(self, &head, body).await),
             // What an operator configured comes last: what is the server's own is not looked for there.
-            _ => Box::pin(routed::answer_unguarded(self, &head, body)).await,
+            _ => routed::answer_unguarded(self, &head, body).await,
         };
         answered.unwrap_or_else(|fault| self.refuse(&fault).problem_reply())
     }

@@ -40,7 +40,7 @@ pub(crate) async fn answer(service: &Service, headers: HeaderMap, body: Bytes) -
         Ok(operation @ (Operation::StartSyncExecution | Operation::StartExecution)) => {
             start::answer(service, operation, &headers, &body).await
         }
-        Ok(operation) => call(service, operation, &body).await.map(|body| (body, None)),
+        Ok(operation) => Box::pin(call(service, operation, &body)).await.map(|body| (body, None)),
         Err(fault) => Err(fault),
     };
     match called {

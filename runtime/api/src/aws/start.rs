@@ -134,7 +134,8 @@ async fn start(service: &Service, headers: &HeaderMap, asked: &Asked<'_>) -> Res
     let traced = launch.traced();
     let (arn, started) = match asked.name.filter(|_| service.has_idempotent_names()) {
         Some(name) => {
-            let answer = start_once(service, launch, Text::from(format!("name {name}")), Way::Async).await?;
+            let name = Text::from(format!("name {name}"));
+            let answer = Box::pin(start_once(service, launch, name, Way::Async)).await?;
             let Answer::Started { execution_arn, at } = answer else { return Err(Fault::throttled()) };
             (execution_arn, at)
         }

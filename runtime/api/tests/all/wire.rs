@@ -1,7 +1,10 @@
 //! HTTP as it comes over the wire: pieces, sizes, patience.
 
-use crate::harness::Server;
-use fleetstep_api::Limits;
+use crate::harness::{Server, service};
+use fleetstep_api::{Limits, Options};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
 use serde_json::json;
 use std::time::Duration;
 
@@ -33,6 +36,14 @@ async fn answers_carry_the_headers_of_the_protocol() {
     assert_eq!(server.http("POST", "/", &[signed, target], b"{}").await.status, 200);
     let refused = server.http("GET", "/v1/workflows/p/run", &[], b"").await;
     assert_eq!((refused.status, refused.header("allow")), (405, Some("POST")));
+}
+
+/// It is moved several times for each request, so that what only seldom is needed stands in a box of its own.
+#[tokio::test]
+async fn what_answers_a_request_is_small() {
+    let service = service(Options::default()).await;
+    let bytes = size_of_val(&service.answer(Request::new(Full::<Bytes>::default())));
+    assert!(bytes <= 2_560, "{bytes}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
