@@ -4,13 +4,20 @@
 //! short uncontended lock and one reference, against some microseconds in a general cache. A look-up walks one
 //! shard, a list all of them.
 
+mod key;
+mod shard;
+
+pub(crate) use key::Key;
+
+use shard::{Entry, Shard};
+
 use crate::Limits;
 use crate::redaction::Redaction;
 use bytes::Bytes;
 use fleetstep_catalog::{InvalidToken, decode_token, encode_token};
 use fleetstep_document::{Document, ObjectBuilder, Text, View};
 use fleetstep_engine::{Failure, Finished, Handle, Identity, Outcome, Timestamp, Usage};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Enough that two threads seldom meet in one.
@@ -333,44 +340,6 @@ impl ListRequest {
 #[derive(Clone)]
 pub(crate) struct Executions(Arc<[Mutex<Shard>; SHARDS]>);
 
-struct Shard {
-    entries: VecDeque<Entry>,
-    bytes: usize,
-    entries_max: usize,
-    bytes_max: usize,
-}
-
-struct Entry {
-    key: Key,
-    bytes: usize,
-    record: Record,
-}
-
-/// The random bits of the UUID that an execution's ARN ends in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key(u128);
-
-impl Key {
-    pub(crate) fn of(arn: &str) -> Option<Self> {
-        let (_, uuid) = arn.as_bytes().split_last_chunk::<36>()?;
-        let mut bits = 0;
-        for (at, &byte) in uuid.iter().enumerate() {
-            let digit = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'a'..=b'f' => byte - b'a' + 10,
-                b'-' if matches!(at, 8 | 13 | 18 | 23) => continue,
-                _ => return None,
-            };
-            bits = bits << 4 | u128::from(digit);
-        }
-        Some(Self(bits))
-    }
-
-    pub(crate) fn shard(self) -> usize {
-        self.0 as usize % SHARDS
-    }
-}
-
 /// Where an execution stands in the list.
 type Position = (Timestamp, Key);
 
@@ -391,7 +360,7 @@ impl Executions {
     pub(crate) fn new(limits: &Limits) -> Self {
         let entries_max = limits.cache_entries_max / SHARDS;
         let bytes_max = limits.cache_bytes_max / SHARDS;
-        let shard = |_| Mutex::new(Shard { entries: VecDeque::new(), bytes: 0, entries_max, bytes_max });
+        let shard = |_| Mutex::new(Shard::new(entries_max, bytes_max));
         Self(Arc::new(std::array::from_fn(shard)))
     }
 
@@ -409,7 +378,7 @@ impl Executions {
         let Some(key) = Key::of(record.arn()) else { return };
         let mut shard = self.shard(key);
         // Where the oldest began later, the one that began with this one is forgotten: nothing is to be looked for.
-        let may_be_there = shard.entries.front().is_some_and(|oldest| oldest.record.started <= record.started);
+        let may_be_there = shard.entries().front().is_some_and(|oldest| oldest.record.started <= record.started);
         let before = if may_be_there { shard.take(key) } else { None };
         let forgotten = shard.push(Entry { key, bytes: payload_bytes + RECORD_BYTES, record });
         drop(shard);
@@ -458,7 +427,7 @@ impl Executions {
         for shard in &*self.0 {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             // The newest mostly come last, so that most of the others are not looked at for more than their time.
-            for Entry { key, record, .. } in shard.entries.iter().rev() {
+            for Entry { key, record, .. } in shard.entries().iter().rev() {
                 let position = (record.started, *key);
                 let is_new_enough =
                     found.len() < found_max || found.keys().next().is_some_and(|oldest| position > *oldest);
@@ -480,7 +449,7 @@ impl Executions {
     /// How many there are, and what they hold, in bytes.
     pub(crate) fn held(&self) -> (usize, usize) {
         let shards = self.0.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
-        shards.fold((0, 0), |(count, bytes), shard| (count + shard.entries.len(), bytes + shard.bytes))
+        shards.fold((0, 0), |(count, bytes), shard| (count + shard.entries().len(), bytes + shard.bytes()))
     }
 
     fn get(&self, arn: &str) -> Option<Record> {
@@ -488,35 +457,12 @@ impl Executions {
         let shard = self.shard(key);
         // Whoever asks must know the whole ARN.
         let known = |entry: &&Entry| entry.key == key && entry.record.arn() == arn;
-        Some(shard.entries.iter().find(known)?.record.clone())
+        Some(shard.entries().iter().find(known)?.record.clone())
     }
 
     fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
         // No code that holds the lock can leave a shard half changed.
         self.0[key.shard()].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Shard {
-    /// Takes an entry out. It is looked for from the newest on: most executions are short.
-    fn take(&mut self, key: Key) -> Option<Entry> {
-        let at = self.entries.iter().rposition(|entry| entry.key == key)?;
-        let entry = self.entries.remove(at)?;
-        self.bytes -= entry.bytes;
-        Some(entry)
-    }
-
-    /// Adds an entry, and returns those that have to go for it. One that is too large for the shard goes itself.
-    fn push(&mut self, entry: Entry) -> Vec<Entry> {
-        self.bytes += entry.bytes;
-        self.entries.push_back(entry);
-        let mut forgotten = Vec::new();
-        while self.entries.len() > self.entries_max || self.bytes > self.bytes_max {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= oldest.bytes;
-            forgotten.push(oldest);
-        }
-        forgotten
     }
 }
 
@@ -642,7 +588,7 @@ mod tests {
         assert!(executions.describe(&arn(7).replace(":m:", ":other:")).is_none(), "the whole ARN counts");
         executions.forget(&arn(7));
         assert!(executions.describe(&arn(7)).is_none());
-        assert!(executions.0.iter().all(|shard| shard.lock().unwrap().bytes == 0));
+        assert!(executions.0.iter().all(|shard| shard.lock().unwrap().bytes() == 0));
     }
 
     #[test]
