@@ -58,7 +58,8 @@ where
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         return read;
     }
-    tokio::time::timeout(timeout, reading).await.unwrap_or(Err(BodyError::TimedOut(timeout)))
+    let read = Box::pin(tokio::time::timeout(timeout, reading));
+    read.await.unwrap_or(Err(BodyError::TimedOut(timeout)))
 }
 
 async fn collect<B>(body: B, bytes_max: usize, budget: &Budget) -> Result<Bytes, BodyError>

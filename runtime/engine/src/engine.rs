@@ -123,7 +123,8 @@ impl Engine {
             return Ok(run.finished(outcome, began, self.0.clock));
         }
         run.flight.usage.was_busy(began, self.0.clock.now());
-        Ok(Attended::new(run, self.0.clock, self.next_worker().clone()).await)
+        // Boxed: a caller whose execution never waits does not make room for one that does.
+        Ok(Box::pin(Attended::new(run, self.0.clock, self.next_worker().clone())).await)
     }
 
     /// Runs the first state of a program for whoever tests it, within the caller's own future. If the future is
