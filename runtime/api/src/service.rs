@@ -19,7 +19,9 @@ use fleetstep_engine::{Engine, Failure, HistoryLevel, clock};
 use fleetstep_journal::Journal;
 use fleetstep_telemetry::Telemetry;
 use fleetstep_trigger::Deliveries;
+use futures_util::future::Either;
 use hyper::body::Body;
+use hyper::header::HeaderMap;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -233,18 +235,28 @@ impl Service {
     }
 
     /// Answers a request. Whatever is wrong with it, there is an answer.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<ReplyBody>
+    pub fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Response<ReplyBody>> + use<'_, B>
     where
         B: Body<Data = Bytes>,
     {
         let (head, body) = request.into_parts();
+        // Of the head, an operation has its headers only: what is carried along is moved for each request.
         if head.method == Method::POST && head.uri.path() == "/" {
-            return match self.read(body, self.limits().aws_body_bytes_max).await {
-                Ok(body) => aws::answer(self, head.headers, body).await,
-                Err(fault) => self.refuse(&fault).aws_reply(),
-            };
+            Either::Left(self.operate(head.headers, body))
+        } else {
+            Either::Right(Box::pin(self.answer_other(head, body)))
         }
-        Box::pin(self.answer_other(head, body)).await
+    }
+
+    /// Answers an operation of the service's own protocol.
+    async fn operate<B>(&self, headers: HeaderMap, body: B) -> Response<ReplyBody>
+    where
+        B: Body<Data = Bytes>,
+    {
+        match self.read(body, self.limits().aws_body_bytes_max).await {
+            Ok(body) => aws::answer(self, headers, body).await,
+            Err(fault) => self.refuse(&fault).aws_reply(),
+        }
     }
 
     /// Answers whatever is no operation of the service's own protocol. The ways there are large; what starts executions

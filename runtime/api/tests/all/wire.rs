@@ -43,7 +43,7 @@ async fn answers_carry_the_headers_of_the_protocol() {
 async fn what_answers_a_request_is_small() {
     let service = service(Options::default()).await;
     let bytes = size_of_val(&service.answer(Request::new(Full::<Bytes>::default())));
-    assert!(bytes <= 2_560, "{bytes}");
+    assert!(bytes <= 1_536, "{bytes}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
