@@ -7,7 +7,6 @@ mod misbehaves;
 use fleetstep_guest::http::{self, Request};
 use serde_json::{Value, json};
 
-#[expect(missing_docs, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({ path: "wit", world: "imports", generate_all });
 }
