@@ -70,14 +70,15 @@ impl Soaked {
     }
 }
 
-/// Serves, finds what the machine can do, and asks for half of it for so long.
+/// Serves, with these flags beside its own, finds what the machine can do, and asks for half of it for so long.
 ///
 /// # Errors
 /// A server or a load that does not start, or that ends before its time.
-pub fn soak(time: Duration, rate: Option<f64>, tell: impl Fn(&str)) -> Result<Soaked> {
+pub fn soak(time: Duration, rate: Option<f64>, flags: &[String], tell: impl Fn(&str)) -> Result<Soaked> {
     let data = tempfile::tempdir()?;
     let folder = data.path().join("data").display().to_string();
-    let server = Serving::start(["--data-dir", &folder])?;
+    let own = ["--data-dir", &folder].into_iter();
+    let server = Serving::start(own.chain(flags.iter().map(String::as_str)))?;
     deploy(&server)?;
     let capacity = match rate {
         Some(rate) => 2.0 * rate,

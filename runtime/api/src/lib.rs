@@ -40,6 +40,7 @@ mod audit;
 mod aws;
 mod billing;
 mod body;
+mod cohort;
 mod durable;
 mod echo;
 mod executions;

@@ -2,7 +2,7 @@
 
 use crate::aside::Aside;
 use crate::tls::Tls;
-use crate::{Front, Limits};
+use crate::{Front, Limits, cohort};
 use fleetstep_engine::clock;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -163,7 +163,7 @@ impl Connection {
             service_fn(move |request: hyper::Request<Incoming>| {
                 asked.store(true, Ordering::Relaxed);
                 let front = Arc::clone(&front);
-                async move { Ok::<_, Infallible>(front.answer(request, remote).await) }
+                async move { Ok::<_, Infallible>(cohort::with_others(front.answer(request, remote)).await) }
             })
         };
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer).into_owned());

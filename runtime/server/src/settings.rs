@@ -21,7 +21,7 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
 pub const DATA_DIR_DEFAULT: &str = ".fleetstep";
 /// Executions a second whose whole history is kept unless said: so many that the place for them is taken within minutes,
 /// and a server's memory is then what it stays.
-pub const HISTORY_SAMPLES_DEFAULT: u32 = 40;
+pub const HISTORY_SAMPLES_DEFAULT: u32 = 100;
 
 /// The process that compiles has its address space bounded, of which the allocator would take a GiB ahead. In KiB.
 const SMALL_ARENAS: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
@@ -153,7 +153,7 @@ pub struct ServerFlags {
     /// Keep the history of every execution in memory: OFF (what its loggingConfiguration asks for), FATAL, ERROR or ALL [default: OFF]
     #[arg(long, value_name = "LEVEL", ignore_case = true, hide_possible_values = true)]
     pub history_level: Option<Level>,
-    /// Keep the whole history of so many executions a second, whatever the level: what the console draws [default: 10]
+    /// Keep the whole history of so many executions a second, whatever the level: what the console draws [default: 100]
     #[arg(long, value_name = "N")]
     pub history_samples: Option<u32>,
     /// Serve the console at /console [default: true]

@@ -20,11 +20,15 @@ struct Flags {
     /// Starts a second, instead of half of what a closed loop reaches
     #[arg(long)]
     rate: Option<f64>,
+    /// Flags for the server, after `--`: `-- --history-samples 0` says what histories have to do with it
+    #[arg(last = true)]
+    serve: Vec<String>,
 }
 
 fn main() -> Result<ExitCode> {
     let flags = Flags::parse();
-    let soaked = soak(Duration::from_secs_f64(60.0 * flags.minutes), flags.rate, |line| println!("{line}"))?;
+    let soaked =
+        soak(Duration::from_secs_f64(60.0 * flags.minutes), flags.rate, &flags.serve, |line| println!("{line}"))?;
     let (before, after) = soaked.settled_mib;
     println!("{} starts succeeded or were acknowledged, {} errors", soaked.good, soaked.errors.len());
     println!(
