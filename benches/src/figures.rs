@@ -5,6 +5,7 @@ use crate::figure::{Figure, Report};
 use crate::machine::Sitting;
 use crate::pin::{Pin, on};
 use crate::process::run_within;
+use crate::shipped::become_shipped;
 use crate::{history, targets};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, builder::PossibleValuesParser};
@@ -32,6 +33,9 @@ struct Flags {
     /// One short round of each, nothing installed: only to see that they work
     #[arg(long)]
     quick: bool,
+    /// Measure this very program, rather than one that is built as the product is shipped
+    #[arg(long)]
+    this_build: bool,
     #[command(flatten)]
     output: Output,
     /// Run one bench in this process and print its report as JSON: how the command calls itself
@@ -71,6 +75,9 @@ pub fn main() -> Result<ExitCode> {
     if flags.list {
         BENCHES.iter().for_each(|bench| println!("{:<12} {}", bench.name, bench.about));
         return Ok(ExitCode::SUCCESS);
+    }
+    if !flags.quick && !flags.this_build {
+        become_shipped()?;
     }
     let sitting = Sitting::now(flags.quick);
     let (mut reports, mut failed) = (Vec::new(), Vec::new());

@@ -36,6 +36,7 @@ mod pin;
 mod process;
 mod regress;
 mod server;
+mod shipped;
 mod start_up;
 mod starts;
 mod stats;

@@ -14,6 +14,7 @@ use crate::machine::Sitting;
 use crate::pin::Pin;
 use crate::process::{Threads, cpu_time, cpu_time_of_tree, resident_bytes_of_tree};
 use crate::server::Server;
+use crate::shipped::become_shipped;
 use crate::stats::median;
 use anyhow::{Context as _, Result};
 use clap::{Parser, builder::PossibleValuesParser};
@@ -55,6 +56,9 @@ struct Flags {
     /// Let server and load share the processors
     #[arg(long)]
     no_pin: bool,
+    /// Measure this very program, rather than one that is built as the product is shipped
+    #[arg(long)]
+    this_build: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -65,6 +69,9 @@ struct Flags {
 /// No floor to compare with, or a file that cannot be written. A system that cannot be had is a row that says why.
 pub fn main() -> Result<ExitCode> {
     let flags = Flags::parse();
+    if !flags.quick && !flags.this_build {
+        become_shipped()?;
+    }
     let plan = match flags.quick {
         true => Plan::quick(),
         false => Plan { rounds: flags.rounds.into(), seconds: flags.seconds, quick: false },

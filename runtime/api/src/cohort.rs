@@ -6,24 +6,26 @@ use fleetstep_engine::clock;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// A request that begins so soon after the one before was answered was there already. To send an answer and to read the
-/// next request takes about half of that; where none was to be read, the thread has slept, which takes more.
-const BACK_TO_BACK: Duration = Duration::from_micros(20);
+/// A request that begins so soon after this thread had to do with the one before was there already. To send an answer and
+/// to read the next request takes less; where none was to be read, the thread has slept, which takes more.
+const BACK_TO_BACK: Duration = Duration::from_micros(25);
 
 thread_local! {
-    /// When this thread last had an answer.
+    /// When this thread last had an answer, or went on to send one.
     static ANSWERED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Answers a request. Where others are there already, their turn comes before the answer is sent.
 pub(crate) async fn with_others<T>(answering: impl Future<Output = T>) -> T {
     let began = clock::instant();
-    let is_follower = ANSWERED.get().is_some_and(|answered| began.saturating_duration_since(answered) < BACK_TO_BACK);
+    let is_one_of_many =
+        ANSWERED.get().is_some_and(|answered| began.saturating_duration_since(answered) < BACK_TO_BACK);
     let answer = answering.await;
-    ANSWERED.set(Some(clock::instant()));
-    if is_follower {
+    if is_one_of_many {
+        ANSWERED.set(Some(clock::instant()));
         tokio::task::yield_now().await;
     }
+    ANSWERED.set(Some(clock::instant()));
     answer
 }
 
@@ -43,12 +45,12 @@ mod tests {
             local.spawn_local(async move {
                 // The first one comes alone, the others at once behind it, however long this thread pauses meanwhile.
                 ANSWERED.set((number > 0).then(|| clock::instant() + Duration::from_secs(3_600)));
-                with_others(async { done.borrow_mut().push(("answered", number)) }).await;
-                done.borrow_mut().push(("sent", number));
+                with_others(async { done.borrow_mut().push("answered") }).await;
+                done.borrow_mut().push("sent");
             });
         }
         local.await;
-        let expected = [("answered", 0), ("sent", 0), ("answered", 1), ("answered", 2), ("sent", 1), ("sent", 2)];
-        assert_eq!(*done.borrow(), expected);
+        // In which order answers that waited are sent is the runtime's business.
+        assert_eq!(*done.borrow(), ["answered", "sent", "answered", "answered", "sent", "sent"]);
     }
 }

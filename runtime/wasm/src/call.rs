@@ -18,7 +18,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::JoinHandle;
-use wasmtime::component::{ComponentExportIndex, InstancePre};
+use wasmtime::component::{ComponentExportIndex, Instance, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 use wasmtime_wasi::I32Exit;
 
@@ -129,20 +129,27 @@ pub(crate) fn restrict(store: &mut Store<State>) {
 async fn run(mut brief: Brief, mut call: Call) -> Told {
     let input = std::mem::replace(&mut call.input, Document::NULL).to_json_text();
     let function = Arc::clone(&brief.permit.function);
+    // The futures of the larger calls are boxed: a small one does not carry room for them along.
     let answer = match (&function.workers, &function.module.linked.code) {
-        (Some(workers), _) => reuse::call(&brief, call, &input, workers).await,
+        (Some(workers), _) => Box::pin(reuse::call(&brief, call, &input, workers)).await,
         (None, Code::Task { pre, handle }) => task(&brief, call, pre, handle, &input).await,
-        (None, Code::Reactor(reactor)) => reactor_task(&brief, call, reactor, &input).await,
-        (None, Code::Command { .. } | Code::CoreCommand { .. }) => command(&brief, call, &input).await,
-        (None, Code::Http { pre, handle }) => http(&brief, call, pre, handle, &input).await,
+        (None, Code::Reactor(reactor)) => Box::pin(reactor_task(&brief, call, reactor, &input)).await,
+        (None, Code::Command { .. } | Code::CoreCommand { .. }) => Box::pin(command(&brief, call, &input)).await,
+        (None, Code::Http { pre, handle }) => Box::pin(http(&brief, call, pre, handle, &input)).await,
     };
     brief.permit.ended = if answer.is_ok() { Ended::Succeeded } else { Ended::Failed };
     let memory_kib = brief.permit.memory_kib.load(Relaxed);
     (answer, Usage { busy_micros: 0, memory_kib })
 }
 
-/// The store of one call. A command has its `streams`; those of a task are made when it asks for them.
+/// The store of one call, with its bounds. A command has its `streams`; those of a task are made when it asks for them.
 pub(crate) fn store(brief: &Brief, call: Call, streams: Option<Streams>) -> Store<State> {
+    let mut store = store_without_bounds(brief, call, streams);
+    restrict(&mut store);
+    store
+}
+
+fn store_without_bounds(brief: &Brief, call: Call, streams: Option<Streams>) -> Store<State> {
     let function = &brief.permit.function;
     let preview = function.module.linked.wasi;
     let grant = |(streams, preview): (Streams, _)| Box::new(streams.grant(preview, &function.environment));
@@ -156,9 +163,7 @@ pub(crate) fn store(brief: &Brief, call: Call, streams: Option<Streams>) -> Stor
         pipes: None,
         caller: Some(Caller { function: Arc::clone(function), call }),
     };
-    let mut store = Store::new(function.module.linked.engine(), state);
-    restrict(&mut store);
-    store
+    Store::new(function.module.linked.engine(), state)
 }
 
 async fn task(
@@ -168,9 +173,36 @@ async fn task(
     handle: &ComponentExportIndex,
     input: &str,
 ) -> Answer {
-    let mut store = store(brief, call, None);
-    let handled = handled(&mut store, pre, handle, input).await;
+    let mut store = store_without_bounds(brief, call, None);
+    let handled = match instantiate(&mut store, pre, brief.permit.function.module.linked.starts_at_once).await {
+        Ok(instance) => handled(&mut store, &instance, handle, input).await,
+        Err(error) => Err(error),
+    };
     answered(brief, store.data(), handled)
+}
+
+/// Makes an instance in a store without bounds, which has them then. A start-up that runs none of the guest's code needs
+/// no stack of its own.
+async fn instantiate(
+    store: &mut Store<State>,
+    pre: &InstancePre<State>,
+    starts_at_once: bool,
+) -> wasmtime::Result<Instance> {
+    if starts_at_once {
+        let instance = start_at_once(store, pre)?;
+        restrict(store);
+        Ok(instance)
+    } else {
+        restrict(store);
+        pre.instantiate_async(store).await
+    }
+}
+
+/// Makes an instance in a store without bounds, of a module that does not run at its start.
+pub(crate) fn start_at_once(store: &mut Store<State>, pre: &InstancePre<State>) -> wasmtime::Result<Instance> {
+    store.limiter(|state| &mut state.limits);
+    quantum::leave_out(store);
+    pre.instantiate(store)
 }
 
 async fn http(
@@ -214,11 +246,10 @@ pub(crate) fn answered(brief: &Brief, state: &State, handled: wasmtime::Result<H
 
 async fn handled(
     store: &mut Store<State>,
-    pre: &InstancePre<State>,
+    instance: &Instance,
     handle: &ComponentExportIndex,
     input: &str,
 ) -> wasmtime::Result<Handled> {
-    let instance = pre.instantiate_async(&mut *store).await?;
     let handle = instance.get_func(&mut *store, handle).expect("the export was there when the module was loaded");
     // SAFETY: `Linked::try_out` has checked this type at an instance of this very `InstancePre` before a module is
     // handed out, and the type of an export does not differ between instances.

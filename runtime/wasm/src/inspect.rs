@@ -56,6 +56,13 @@ pub(crate) fn memory_bytes_min(bytes: &[u8]) -> u64 {
     pages.saturating_mul(PAGE_BYTES)
 }
 
+/// Whether an instance runs code of the module's before it is called, as far as its bytes can be read.
+pub(crate) fn runs_at_start(bytes: &[u8]) -> bool {
+    let starts =
+        |payload| matches!(payload, Ok(Payload::StartSection { .. } | Payload::ComponentStartSection { .. }) | Err(_));
+    Parser::new(0).parse_all(bytes).any(starts)
+}
+
 /// Whether this is a core module with a start-up that comes before its calls, rather than being them.
 pub(crate) fn starts_up(bytes: &[u8]) -> bool {
     Parser::is_core_wasm(bytes)
@@ -108,5 +115,15 @@ mod tests {
         assert_eq!(of("(module (memory 3) (memory 2 7))"), 3 * PAGE_BYTES);
         assert_eq!(of("(component (core module (memory 1)) (component (core module (memory 5))))"), 5 * PAGE_BYTES);
         assert_eq!(memory_bytes_min(b"\0asm\x01\0\0\0\x05"), 0);
+    }
+
+    #[test]
+    fn a_start_is_found_in_components_too() {
+        let of = |text: &str| runs_at_start(&wat::parse_str(text).unwrap());
+        assert!(!of("(module (func))"));
+        assert!(of("(module (func) (start 0))"));
+        assert!(!of("(component (core module (func)))"));
+        assert!(of("(component (component (core module) (core module (func) (start 0))))"));
+        assert!(runs_at_start(b"\0asm\x01\0\0\0\x05"), "what can't be read may do anything");
     }
 }

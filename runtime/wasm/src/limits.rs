@@ -2,7 +2,7 @@
 
 use crate::quantum;
 use async_trait::async_trait;
-use wasmtime::ResourceLimiterAsync;
+use wasmtime::{ResourceLimiter, ResourceLimiterAsync};
 
 /// Core instances within one component: its own, adapters and shims.
 pub(crate) const CORE_INSTANCES_MAX: u32 = 16;
@@ -56,6 +56,12 @@ impl Limits {
         self.is_large
     }
 
+    /// A memory that was granted could not be had: it is beyond its own maximum, or the operating system refused it.
+    fn take_back(&mut self) {
+        self.memory_bytes -= std::mem::take(&mut self.granted_last);
+        self.refused = true;
+    }
+
     /// Grants more memory, or remembers that it did not.
     fn grant(&mut self, current: usize, desired: usize) -> bool {
         let more = desired.saturating_sub(current);
@@ -85,9 +91,7 @@ impl ResourceLimiterAsync for Limits {
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        // Granted here, but beyond the memory's own maximum, or refused by the operating system.
-        self.memory_bytes -= std::mem::take(&mut self.granted_last);
-        self.refused = true;
+        self.take_back();
         Ok(())
     }
 
@@ -97,6 +101,34 @@ impl ResourceLimiterAsync for Limits {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES_MAX as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_MAX as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX as usize
+    }
+}
+
+/// For an instance that starts with a small memory and runs nothing meanwhile, so that it has no turn to end.
+impl ResourceLimiter for Limits {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grant(current, desired))
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 
@@ -130,7 +162,7 @@ mod tests {
     fn a_growth_that_failed_is_given_back() {
         let mut limits = Limits::new(100);
         assert!(limits.grant(0, 100));
-        limits.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
+        limits.take_back();
         assert!(limits.refused());
         assert!(limits.grant(0, 100));
     }
@@ -140,7 +172,7 @@ mod tests {
         let mut limits = Limits::new(100);
         assert!(limits.grant(0, 100));
         assert!(!limits.grant(100, 200));
-        limits.memory_grow_failed(wasmtime::Error::msg("no")).unwrap();
+        limits.take_back();
         assert!(!limits.grant(100, 101));
     }
 }

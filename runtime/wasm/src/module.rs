@@ -231,6 +231,8 @@ pub(crate) struct Linked {
     /// Whether it can send requests.
     pub(crate) outgoing: bool,
     pub(crate) memory_bytes_min: u64,
+    /// Whether an instance of a task is made without running any of its code, and nothing that it imports waits.
+    pub(crate) starts_at_once: bool,
 }
 
 /// What is instantiated for a call, and what is called in it.
@@ -267,7 +269,7 @@ fn link_component(linkers: &Linkers, component: &Component, memory_bytes_min: u6
         ComponentExport::Run(run) => Code::Command { pre, run },
         ComponentExport::Http(handle) => Code::Http { pre, handle },
     };
-    Ok(Linked { code, wasi, outgoing, memory_bytes_min })
+    Ok(Linked { code, wasi, outgoing, memory_bytes_min, starts_at_once: false })
 }
 
 fn link_core(linkers: &Linkers, module: &wasmtime::Module, memory_bytes_min: u64) -> Result<Linked, ModuleError> {
@@ -282,7 +284,13 @@ fn link_core(linkers: &Linkers, module: &wasmtime::Module, memory_bytes_min: u64
     }
     let wasi = granted(linker::core_imports(module))?.wasi.then_some(Preview::First);
     let pre = linkers.core.instantiate_pre(module).map_err(wrong_imports)?;
-    Ok(Linked { code: Code::CoreCommand { pre, start }, wasi, outgoing: false, memory_bytes_min })
+    Ok(Linked {
+        code: Code::CoreCommand { pre, start },
+        wasi,
+        outgoing: false,
+        memory_bytes_min,
+        starts_at_once: false,
+    })
 }
 
 enum ComponentExport {

@@ -2,18 +2,18 @@
 
 use crate::bounds::CallBounds;
 use crate::cache::Cache;
-use crate::engine::{self, BySize};
+use crate::engine::{self, BySize, SMALL_MEMORY_BYTES_MAX};
 use crate::grants::GrantError;
 use crate::lane::{Compilers, Lane, places};
 use crate::limits::Limits;
 use crate::linker::Linkers;
-use crate::module::{self, Compiled, Digest, Linked, Module, ModuleError};
+use crate::module::{self, Code, Compiled, Digest, Linked, Module, ModuleError};
 use crate::preinit::Start;
 use crate::quantum::{DeadlinePassed, Turns};
 use crate::reuse::Room;
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{FunctionConfig, SandboxConfig, call, compiler};
+use crate::{FunctionConfig, SandboxConfig, call, compiler, inspect};
 use bytes::Bytes;
 use fleetstep_engine::clock;
 use fleetstep_keyvalue::KeyValue;
@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Engine, Store};
 
@@ -236,14 +236,15 @@ impl Shared {
         let bytes_len = bytes.len() as u64;
         let (this, found, key) = (Arc::clone(&self), bytes.clone(), start.key(digest));
         let found = self.compilers.run(move || this.cached(&key, start, &found)).await;
-        let linked = match found.ok_or_else(ModuleError::gave_up)? {
+        let mut linked = match found.ok_or_else(ModuleError::gave_up)? {
             // Tried again, though it was before it was kept: this takes microseconds, and calls rely on it.
             Some(linked) => {
                 self.try_out(&linked).await?;
                 linked
             }
-            None => self.compile(key, start, bytes).await?,
+            None => self.compile(key, start, bytes.clone()).await?,
         };
+        linked.starts_at_once = start == Start::Fresh && self.starts_at_once(&linked, &bytes);
         let is_preinitialised = start == Start::Preinitialised;
         let module = Arc::new(Module { digest, bytes_len, is_preinitialised, linked });
         let mut modules = self.modules();
@@ -290,9 +291,29 @@ impl Shared {
     async fn try_out(&self, linked: &Linked) -> Result<(), ModuleError> {
         let linked = linked.clone();
         let now = clock::instant();
+        let mut store = self.trial_store(&linked, now + TRIAL_TIMEOUT);
+        call::restrict(&mut store);
+        let trial = async move { linked.try_out(&mut store).await };
+        let timed_out = || ModuleError::Trial(DeadlinePassed.to_string());
+        let turns = Turns::new(Arc::clone(&self.ticker), now + TRIAL_TIMEOUT, trial);
+        turns.go_on(places(&self.config)).await.0.unwrap_or_else(|| Err(timed_out()))
+    }
+
+    /// See [`Linked::starts_at_once`]. What imports a host function that waits is refused by the engine.
+    fn starts_at_once(&self, linked: &Linked, bytes: &[u8]) -> bool {
+        let Code::Task { pre, .. } = &linked.code else { return false };
+        if linked.memory_bytes_min > SMALL_MEMORY_BYTES_MAX || inspect::runs_at_start(bytes) {
+            return false;
+        }
+        let mut store = self.trial_store(linked, clock::instant());
+        call::start_at_once(&mut store, pre).is_ok()
+    }
+
+    /// A store in which nobody calls.
+    fn trial_store(&self, linked: &Linked, deadline: Instant) -> Store<State> {
         let state = State {
             limits: Limits::new(self.config.memory_bytes_max),
-            deadline: now + TRIAL_TIMEOUT,
+            deadline,
             caller: None,
             preview: linked.wasi,
             wasi: None,
@@ -300,12 +321,7 @@ impl Shared {
             runtime: None,
             pipes: None,
         };
-        let mut store: Store<State> = Store::new(linked.engine(), state);
-        call::restrict(&mut store);
-        let trial = async move { linked.try_out(&mut store).await };
-        let timed_out = || ModuleError::Trial(DeadlinePassed.to_string());
-        let turns = Turns::new(Arc::clone(&self.ticker), now + TRIAL_TIMEOUT, trial);
-        turns.go_on(places(&self.config)).await.0.unwrap_or_else(|| Err(timed_out()))
+        Store::new(linked.engine(), state)
     }
 }
 
