@@ -6,8 +6,10 @@
 
 mod key;
 mod shard;
+mod stopper;
 
 pub(crate) use key::Key;
+pub(crate) use stopper::Stopper;
 
 use shard::{Entry, Shard};
 
@@ -16,7 +18,7 @@ use crate::redaction::Redaction;
 use bytes::Bytes;
 use fleetstep_catalog::{InvalidToken, decode_token, encode_token};
 use fleetstep_document::{Document, ObjectBuilder, Text, View};
-use fleetstep_engine::{Failure, Finished, Handle, Identity, Outcome, Timestamp, Usage};
+use fleetstep_engine::{Failure, Finished, Identity, Outcome, Timestamp, Usage};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -148,54 +150,6 @@ impl Record {
 
 /// The status of an execution that is not over.
 pub(crate) const RUNNING: &str = "RUNNING";
-
-/// Stops an execution that nobody attends, as soon as it can be stopped.
-#[derive(Default)]
-pub(crate) struct Stopper(Mutex<Stop>);
-
-#[derive(Default)]
-enum Stop {
-    /// The engine has not given its handle yet.
-    #[default]
-    Starting,
-    Running(Handle),
-    /// Someone asked before there was a handle.
-    Asked(Failure),
-    /// It is over, or was stopped.
-    Done,
-}
-
-impl Stopper {
-    /// The engine has given its handle.
-    pub(crate) fn arm(&self, handle: Handle) {
-        let mut stop = self.lock();
-        match std::mem::replace(&mut *stop, Stop::Done) {
-            Stop::Starting => *stop = Stop::Running(handle),
-            Stop::Asked(failure) => handle.abort(failure),
-            Stop::Running(_) | Stop::Done => {}
-        }
-    }
-
-    /// The execution is over.
-    pub(crate) fn done(&self) {
-        *self.lock() = Stop::Done;
-    }
-
-    /// Ends it, unless it is over.
-    pub(crate) fn stop(&self, failure: Failure) {
-        let mut stop = self.lock();
-        match std::mem::replace(&mut *stop, Stop::Done) {
-            Stop::Starting | Stop::Asked(_) => *stop = Stop::Asked(failure),
-            Stop::Running(handle) => handle.abort(failure),
-            Stop::Done => {}
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Stop> {
-        // No code that holds the lock can leave it half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// An execution as a list shows it.
 pub(crate) struct Summary {

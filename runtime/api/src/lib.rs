@@ -54,6 +54,7 @@ mod idempotency;
 mod lambda;
 mod launch;
 mod limits;
+mod lone_call;
 mod metrics;
 mod nested;
 mod page;

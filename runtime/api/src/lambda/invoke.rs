@@ -5,20 +5,17 @@ use super::name::{Named, fault, invalid};
 use crate::Service;
 use crate::fault::{Fault, Kind};
 use crate::id::Uuid;
+use crate::lone_call::{self, INVOKE_TIMEOUT};
 use crate::reply::{self, Reply};
-use arcstr::literal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fleetstep_catalog::{FunctionDescription, FunctionVersion};
 use fleetstep_document::{Document, ObjectBuilder, Text};
-use fleetstep_engine::{self as engine, Failure, Identity, TaskId, Timestamp, clock};
+use fleetstep_engine::{Failure, Identity, Timestamp, clock};
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a call may take that no workflow waits for: as long as a workflow.
-const INVOKE_TIMEOUT: Duration = Duration::from_secs(300);
 /// The largest payload of an event: Lambda's limit.
 const EVENT_BYTES_MAX: usize = 262_144;
 /// An event that finds its function busy is tried again after this, then after twice as long each time.
@@ -121,26 +118,11 @@ impl Invocation {
     async fn call(&self) -> Result<(Result<Document, Failure>, FunctionDescription), Fault> {
         let (execution_name, execution_arn) = (self.id.clone(), self.id.clone());
         let identity = Identity { execution_name, execution_arn, ..Identity::default() };
-        let call = engine::Call {
-            task: TaskId(0),
-            input: self.input.clone(),
-            state: literal!("invoke"),
-            retry_count: 0,
-            deadline: clock::now().after(INVOKE_TIMEOUT),
-            identity: Arc::new(identity),
-            trace: None,
-            callback: None,
-        };
+        let call = lone_call::call(identity, self.input.clone());
         let catalog = self.service.catalog();
         let called = catalog.call_function_version(&self.named.name, self.named.qualifier_or_latest(), call);
         let (reply, called) = called.map_err(fault)?;
-        let answer = match reply {
-            engine::Reply::Ready(answer) => answer,
-            engine::Reply::Later(answer) => tokio::time::timeout(INVOKE_TIMEOUT, answer)
-                .await
-                .unwrap_or_else(|_| Err(Failure::named("States.Timeout"))),
-        };
-        Ok((answer, called))
+        Ok((lone_call::answer(reply).await, called))
     }
 
     /// The answer of a call that is waited for.

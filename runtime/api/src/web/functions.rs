@@ -5,19 +5,15 @@ use crate::Service;
 use crate::fault::{Fault, Kind, function_failure};
 use crate::id::Uuid;
 use crate::limits::INPUT_BYTES_MAX;
+use crate::lone_call;
 use crate::reply::{self, Reply, iso_date};
-use arcstr::literal;
 use bytes::Bytes;
 use fleetstep_catalog::{FunctionDescription, FunctionError, FunctionSettings};
 use fleetstep_document::{Document, ObjectBuilder};
-use fleetstep_engine::{self as engine, Failure, Identity, TaskId, clock};
+use fleetstep_engine::Identity;
 use hyper::body::Body;
 use hyper::{Method, StatusCode};
-use std::sync::Arc;
-use std::time::Duration;
 
-/// How long a call outside of any workflow may take: as long as a workflow.
-const INVOKE_TIMEOUT: Duration = Duration::from_secs(300);
 /// The member that names a module in a registry, beside the settings.
 const MODULE: &str = "module";
 /// Lines of a log in one answer.
@@ -146,27 +142,8 @@ pub(super) async fn invoke<B: Body<Data = Bytes>>(call: Call<'_, B>) -> Result<R
     let bytes = call.read(INPUT_BYTES_MAX).await?;
     let input = if has_json(&head.headers, &bytes)? { parse_body(&bytes)? } else { Document::empty_object() };
     let identity = Identity { execution_name: Uuid::random().as_str().into(), ..Identity::default() };
-    let answer = service.catalog().call_function(
-        &name,
-        engine::Call {
-            task: TaskId(0),
-            input,
-            state: literal!("invoke"),
-            retry_count: 0,
-            deadline: clock::now().after(INVOKE_TIMEOUT),
-            identity: Arc::new(identity),
-            trace: None,
-            callback: None,
-        },
-    )?;
-    let result = match answer {
-        engine::Reply::Ready(result) => result,
-        engine::Reply::Later(future) => match tokio::time::timeout(INVOKE_TIMEOUT, future).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::named("States.Timeout")),
-        },
-    };
-    match result {
+    let called = service.catalog().call_function(&name, lone_call::call(identity, input))?;
+    match lone_call::answer(called).await {
         Ok(output) => Ok(reply::json(&output, StatusCode::OK)),
         Err(failure) => Ok(function_failure(&failure)),
     }
