@@ -174,7 +174,7 @@ async fn task(
     input: &str,
 ) -> Answer {
     let mut store = store_without_bounds(brief, call, None);
-    let handled = match instantiate(&mut store, pre, brief.permit.function.module.linked.starts_at_once).await {
+    let handled = match instantiate(&mut store, pre, brief.permit.function.module.starts_at_once).await {
         Ok(instance) => handled(&mut store, &instance, handle, input).await,
         Err(error) => Err(error),
     };

@@ -56,12 +56,6 @@ impl Limits {
         self.is_large
     }
 
-    /// A memory that was granted could not be had: it is beyond its own maximum, or the operating system refused it.
-    fn take_back(&mut self) {
-        self.memory_bytes -= std::mem::take(&mut self.granted_last);
-        self.refused = true;
-    }
-
     /// Grants more memory, or remembers that it did not.
     fn grant(&mut self, current: usize, desired: usize) -> bool {
         let more = desired.saturating_sub(current);
@@ -74,57 +68,16 @@ impl Limits {
     }
 }
 
-#[async_trait]
-impl ResourceLimiterAsync for Limits {
-    async fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let fits = self.grant(current, desired);
-        if !self.is_large && self.memory_bytes > MEMORY_SERVED_BYTES_MAX {
-            self.is_large = true;
-            quantum::end_turn().await;
-        }
-        Ok(fits)
-    }
-
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.take_back();
-        Ok(())
-    }
-
-    async fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
-    }
-
-    fn instances(&self) -> usize {
-        CORE_INSTANCES_MAX as usize
-    }
-
-    fn tables(&self) -> usize {
-        TABLES_MAX as usize
-    }
-
-    fn memories(&self) -> usize {
-        MEMORIES_MAX as usize
-    }
-}
-
-/// For an instance that starts with a small memory and runs nothing meanwhile, so that it has no turn to end.
+/// While an instance is made that starts with a small memory and runs nothing meanwhile: it has no turn to end.
 impl ResourceLimiter for Limits {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.grant(current, desired))
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.take_back();
+        // Granted here, but beyond the memory's own maximum, or refused by the operating system.
+        self.memory_bytes -= std::mem::take(&mut self.granted_last);
+        self.refused = true;
         Ok(())
     }
 
@@ -145,6 +98,49 @@ impl ResourceLimiter for Limits {
     }
 }
 
+/// The same bounds while a guest runs, whose turn ends where its memory has become large.
+#[async_trait]
+impl ResourceLimiterAsync for Limits {
+    async fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let fits = ResourceLimiter::memory_growing(self, current, desired, maximum)?;
+        if !self.is_large && self.memory_bytes > MEMORY_SERVED_BYTES_MAX {
+            self.is_large = true;
+            quantum::end_turn().await;
+        }
+        Ok(fits)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        ResourceLimiter::memory_grow_failed(self, error)
+    }
+
+    async fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        ResourceLimiter::table_growing(self, current, desired, maximum)
+    }
+
+    fn instances(&self) -> usize {
+        ResourceLimiter::instances(self)
+    }
+
+    fn tables(&self) -> usize {
+        ResourceLimiter::tables(self)
+    }
+
+    fn memories(&self) -> usize {
+        ResourceLimiter::memories(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +158,7 @@ mod tests {
     fn a_growth_that_failed_is_given_back() {
         let mut limits = Limits::new(100);
         assert!(limits.grant(0, 100));
-        limits.take_back();
+        ResourceLimiter::memory_grow_failed(&mut limits, wasmtime::Error::msg("no")).unwrap();
         assert!(limits.refused());
         assert!(limits.grant(0, 100));
     }
@@ -172,7 +168,7 @@ mod tests {
         let mut limits = Limits::new(100);
         assert!(limits.grant(0, 100));
         assert!(!limits.grant(100, 200));
-        limits.take_back();
+        ResourceLimiter::memory_grow_failed(&mut limits, wasmtime::Error::msg("no")).unwrap();
         assert!(!limits.grant(100, 101));
     }
 }

@@ -149,6 +149,8 @@ pub struct Module {
     pub(crate) digest: Digest,
     pub(crate) bytes_len: u64,
     pub(crate) is_preinitialised: bool,
+    /// Whether an instance of a task is made without running any of its code, and nothing that it imports waits.
+    pub(crate) starts_at_once: bool,
     pub(crate) linked: Linked,
 }
 
@@ -231,8 +233,6 @@ pub(crate) struct Linked {
     /// Whether it can send requests.
     pub(crate) outgoing: bool,
     pub(crate) memory_bytes_min: u64,
-    /// Whether an instance of a task is made without running any of its code, and nothing that it imports waits.
-    pub(crate) starts_at_once: bool,
 }
 
 /// What is instantiated for a call, and what is called in it.
@@ -269,7 +269,7 @@ fn link_component(linkers: &Linkers, component: &Component, memory_bytes_min: u6
         ComponentExport::Run(run) => Code::Command { pre, run },
         ComponentExport::Http(handle) => Code::Http { pre, handle },
     };
-    Ok(Linked { code, wasi, outgoing, memory_bytes_min, starts_at_once: false })
+    Ok(Linked { code, wasi, outgoing, memory_bytes_min })
 }
 
 fn link_core(linkers: &Linkers, module: &wasmtime::Module, memory_bytes_min: u64) -> Result<Linked, ModuleError> {
@@ -284,13 +284,7 @@ fn link_core(linkers: &Linkers, module: &wasmtime::Module, memory_bytes_min: u64
     }
     let wasi = granted(linker::core_imports(module))?.wasi.then_some(Preview::First);
     let pre = linkers.core.instantiate_pre(module).map_err(wrong_imports)?;
-    Ok(Linked {
-        code: Code::CoreCommand { pre, start },
-        wasi,
-        outgoing: false,
-        memory_bytes_min,
-        starts_at_once: false,
-    })
+    Ok(Linked { code: Code::CoreCommand { pre, start }, wasi, outgoing: false, memory_bytes_min })
 }
 
 enum ComponentExport {

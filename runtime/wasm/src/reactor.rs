@@ -72,7 +72,7 @@ pub(crate) fn link(linkers: &Linkers, module: &Module, memory_bytes_min: u64) ->
     let wasi = granted(linker::core_imports(module))?.wasi.then_some(Preview::First);
     let pre = linkers.core.instantiate_pre(module).map_err(wrong_imports)?;
     let reactor = Reactor { pre, memory, handle, realloc, post_return, initialize };
-    Ok(Linked { code: Code::Reactor(reactor), wasi, outgoing: false, memory_bytes_min, starts_at_once: false })
+    Ok(Linked { code: Code::Reactor(reactor), wasi, outgoing: false, memory_bytes_min })
 }
 
 /// Whether it is a function of so many parameters and results, all of 32 bits.

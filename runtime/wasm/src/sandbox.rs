@@ -236,7 +236,7 @@ impl Shared {
         let bytes_len = bytes.len() as u64;
         let (this, found, key) = (Arc::clone(&self), bytes.clone(), start.key(digest));
         let found = self.compilers.run(move || this.cached(&key, start, &found)).await;
-        let mut linked = match found.ok_or_else(ModuleError::gave_up)? {
+        let linked = match found.ok_or_else(ModuleError::gave_up)? {
             // Tried again, though it was before it was kept: this takes microseconds, and calls rely on it.
             Some(linked) => {
                 self.try_out(&linked).await?;
@@ -244,9 +244,9 @@ impl Shared {
             }
             None => self.compile(key, start, bytes.clone()).await?,
         };
-        linked.starts_at_once = start == Start::Fresh && self.starts_at_once(&linked, &bytes);
         let is_preinitialised = start == Start::Preinitialised;
-        let module = Arc::new(Module { digest, bytes_len, is_preinitialised, linked });
+        let starts_at_once = !is_preinitialised && self.starts_at_once(&linked, &bytes);
+        let module = Arc::new(Module { digest, bytes_len, is_preinitialised, starts_at_once, linked });
         let mut modules = self.modules();
         modules.retain(|_, module| module.strong_count() > 0);
         modules.insert(key, Arc::downgrade(&module));
@@ -299,7 +299,7 @@ impl Shared {
         turns.go_on(places(&self.config)).await.0.unwrap_or_else(|| Err(timed_out()))
     }
 
-    /// See [`Linked::starts_at_once`]. What imports a host function that waits is refused by the engine.
+    /// See [`Module::starts_at_once`]. What imports a host function that waits is refused by the engine.
     fn starts_at_once(&self, linked: &Linked, bytes: &[u8]) -> bool {
         let Code::Task { pre, .. } = &linked.code else { return false };
         if linked.memory_bytes_min > SMALL_MEMORY_BYTES_MAX || inspect::runs_at_start(bytes) {
@@ -327,4 +327,38 @@ impl Shared {
 
 fn host(error: impl std::fmt::Display) -> ModuleError {
     ModuleError::Host(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether instances of a task start at once, whose core module has these parts.
+    async fn starts_at_once(sandbox: &Sandbox, items: &str) -> bool {
+        let text = format!(
+            r#"(component
+                (import "fleetstep:task/types@0.1.0" (instance $types
+                    (type $record (record (field "error" string) (field "message" string)))
+                    (export "task-error" (type (eq $record)))))
+                (alias export $types "task-error" (type $task-error))
+                (core module $m
+                    {items}
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+                    (func $handle (export "handle") (param i32 i32) (result i32) unreachable))
+                (core instance $i (instantiate $m))
+                (func $handle (param "event" string) (result (result string (error $task-error)))
+                    (canon lift (core func $i "handle") (memory $i "memory") (realloc (func $i "realloc"))))
+                (export "handle" (func $handle)))"#
+        );
+        sandbox.load(wat::parse_str(text).unwrap().into()).await.unwrap().starts_at_once
+    }
+
+    #[tokio::test]
+    async fn a_task_that_runs_nothing_before_it_is_called_starts_at_once() {
+        let sandbox = Sandbox::new(SandboxConfig { instances_max: 16, ..SandboxConfig::default() }).unwrap();
+        let memory = r#"(memory (export "memory") 1) (data (i32.const 0) "kept")"#;
+        assert!(starts_at_once(&sandbox, memory).await);
+        assert!(!starts_at_once(&sandbox, &format!("{memory} (func $start) (start $start)")).await);
+        assert!(!starts_at_once(&sandbox, r#"(memory (export "memory") 8)"#).await, "its memory is not small");
+    }
 }
